@@ -1,0 +1,64 @@
+# `make help` says what there is. Needs make, git and Python 3.11 or newer; everything else goes
+# into .venv, which is made on first use and brought up to date when its two sources change.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS ?= all,dev
+
+# Where the real recordings lie; the tests that need them are skipped where there are none.
+CEBRA_ETHAN_DATA ?= $(realpath ../shared/data)
+export CEBRA_ETHAN_DATA
+
+.PHONY: run test test-fast test-slow check clean help
+.DEFAULT_GOAL := help
+
+run: $(STAMP)  ## train on a simulated rat, print the numbers, draw the figures (DATA=folder: real rats)
+	$(BIN)/python -m experiments.hippocampus.run_experiment --preset run $(if $(DATA),--data-root "$(DATA)")
+
+test: check  ## the checks, then every test and every docstring's example
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP)  ## the tests that take under ten seconds each
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)  ## the others
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## remove .venv, caches and build output; results under runs/ stay
+	rm -rf $(VENV) build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+
+# The first Python that is new enough and can make an environment. Each is run and not only found,
+# since a version manager may leave a name behind that starts nothing. PYTHON=... takes another.
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3 python3.11 python3.12 python3.13 python3.14 python)
+SUITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+$(STAMP): pyproject.toml constraints.txt
+	@if ! $(BIN)/python -c '$(SUITS)' 2>/dev/null; then \
+		for python in $(CANDIDATES); do \
+			if "$$python" -c '$(SUITS)' 2>/dev/null; then found=$$python; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "CEBRA-Ethan needs Python 3.11 or newer with its venv module, and none was found;" \
+				"install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+			exit 1; \
+		fi; \
+		echo "making $(VENV) with $$found"; \
+		"$$found" -m venv --clear $(VENV); \
+	fi
+	@echo "installing cebra-ethan[$(EXTRAS)] into $(VENV): a few minutes the first time"
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet \
+		-c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""Recordings in, drawn rows and windows out."""

@@ -1,0 +1,158 @@
+"""Exact search for the bin whose label is nearest to a query, in memory linear in the bins.
+
+Recordings repeat labels: an animal rests, a movie frame is shown again. So the search runs among
+the *distinct* label rows, and a bin is drawn uniformly from those that carry the nearest one.
+Which search is fastest depends on the label, and all are exact:
+
+===========  ===============================================  ==================
+search       when                                             cost of one query
+===========  ===============================================  ==================
+`_sorted`    one column                                       O(log m)
+`_tree`      few columns, on the CPU                          about O(log m)
+`_brute`     many columns, or on an accelerator               O(m d), in blocks
+===========  ===============================================  ==================
+
+with `m` distinct rows of `d` columns. Distances are sums of squared differences, never
+`|a|^2 - 2 a.b + |b|^2`: that form loses the digits of labels far from zero, and its last bits
+depend on how many queries are asked at once.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+__all__ = ["NearestLabel", "Ties"]
+
+Ties = Literal["uniform", "first"]
+
+_TREE_COLUMNS = 12  # beyond, a k-d tree visits most of its leaves
+_BLOCK_ELEMENTS = 1 << 22  # 32 MiB of float64 distances at a time
+
+
+class NearestLabel:
+    """The bins of a recording, indexed by their label.
+
+    Args:
+        labels: Coordinates of each bin, `(n, d)` float64.
+        rows: The bin that each row of `labels` belongs to, `(n,)`, ascending.
+        period: Period of each column, `(d,)`; 0 where it is not circular.
+        ties: `"uniform"` draws among all bins with the nearest label, `"first"` takes the
+            earliest of them (what an argmin over all bins does).
+
+    Example:
+        >>> labels = torch.tensor([[0.0], [1.0], [1.0], [5.0]], dtype=torch.float64)
+        >>> index = NearestLabel(labels, torch.arange(4), torch.zeros(1, dtype=torch.float64))
+        >>> query = torch.tensor([[0.9], [9.0]], dtype=torch.float64)
+        >>> index(query, chance=torch.tensor([0.99, 0.5], dtype=torch.float64))
+        tensor([2, 3])
+    """
+
+    def __init__(
+        self,
+        labels: Float[Tensor, "bins columns"],
+        rows: Int[Tensor, " bins"],
+        period: Float[Tensor, " columns"],
+        ties: Ties = "uniform",
+    ) -> None:
+        labels = _wrap(labels, period)
+        order, start, count = _group_equal_rows(labels)
+        self.rows = rows[order]  # bins, those of one distinct label side by side
+        self.start, self.count = start, count
+        self.distinct = labels[order[start]]
+        self.period = period
+        self.ties = ties
+        columns = labels.shape[1]
+        if columns == 1:
+            self._search = self._sorted
+        elif columns <= _TREE_COLUMNS and labels.device.type == "cpu":
+            self._tree = cKDTree(self.distinct.numpy(), boxsize=period.numpy())
+            self._search = self._nearest_in_tree
+        else:
+            self._search = self._brute
+
+    def __call__(
+        self, query: Float[Tensor, "queries columns"], chance: Float[Tensor, " queries"]
+    ) -> Int[Tensor, " queries"]:
+        """Returns one bin for each query, among those whose label is nearest to it.
+
+        Args:
+            query: `(q, d)`; circular columns are wrapped here.
+            chance: Uniform numbers in `[0, 1)` that choose among equal labels, `(q,)`.
+        """
+        label = self._search(_wrap(query, self.period))
+        if self.ties == "first":
+            return self.rows[self.start[label]]
+        return self.rows[self.start[label] + (chance * self.count[label]).long()]
+
+    def _sorted(self, query: Float[Tensor, "queries 1"]) -> Int[Tensor, " queries"]:
+        values, wanted = self.distinct[:, 0].contiguous(), query[:, 0].contiguous()
+        size = len(values)
+        right = torch.searchsorted(values, wanted)
+        left = right - 1
+        if self.period[0] > 0:
+            left, right = left % size, right % size
+        else:
+            left, right = left.clamp(min=0), right.clamp(max=size - 1)
+        to_left = self._distance(wanted - values[left])
+        to_right = self._distance(wanted - values[right])
+        return torch.where(to_left <= to_right, left, right)
+
+    def _nearest_in_tree(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
+        return torch.from_numpy(self._tree.query(query.numpy())[1].astype(np.int64, copy=False))
+
+    def _brute(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
+        circular = bool((self.period > 0).any())
+        width = query.shape[1] if circular else 1
+        block = max(1, _BLOCK_ELEMENTS // (len(self.distinct) * width))
+        found = []
+        for part in query.split(block):
+            if circular:
+                gap = part[:, None] - self.distinct
+                turn = torch.where(self.period > 0, self.period, torch.inf)
+                gap = torch.minimum(gap.abs(), turn - gap.abs())
+                distance = (gap**2).sum(dim=2)
+            else:
+                distance = torch.cdist(
+                    part, self.distinct, compute_mode="donot_use_mm_for_euclid_dist"
+                )
+            found.append(distance.argmin(dim=1))
+        return torch.cat(found)
+
+    def _distance(self, gap: Float[Tensor, " queries"]) -> Float[Tensor, " queries"]:
+        gap = gap.abs()
+        return torch.minimum(gap, self.period[0] - gap) if self.period[0] > 0 else gap
+
+
+def _wrap(
+    labels: Float[Tensor, "rows columns"], period: Float[Tensor, " columns"]
+) -> Float[Tensor, "rows columns"]:
+    """Returns labels with circular columns in `[0, period)`."""
+    turn = period > 0
+    wrapped = torch.where(turn, labels.remainder(torch.where(turn, period, 1.0)), labels)
+    # A tiny negative number wraps to the period itself in floating point.
+    return torch.where(turn & (wrapped >= period), 0.0, wrapped)
+
+
+def _group_equal_rows(
+    labels: Float[Tensor, "bins columns"],
+) -> tuple[Int[Tensor, " bins"], Int[Tensor, " distinct"], Int[Tensor, " distinct"]]:
+    """Returns an order that puts equal rows side by side, and start and size of each group.
+
+    The order is lexicographic and stable: groups of a one-column label ascend, and inside a
+    group the bins ascend.
+    """
+    order = torch.arange(len(labels), device=labels.device)
+    for column in labels.T.flip(0):
+        order = order[column[order].argsort(stable=True)]
+    grouped = labels[order]
+    first = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
+    first[1:] = (grouped[1:] != grouped[:-1]).any(dim=1)
+    start = first.nonzero().flatten()
+    count = torch.diff(start, append=start.new_tensor([len(labels)]))
+    return order, start, count

@@ -1,0 +1,159 @@
+"""Plain arrays: NumPy's `.npy` and `.npz`, and tables of text."""
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataError, DataIntegrityError
+from ...types import Recording
+from ...utils.optional import require
+from .common import Key, Keys, LabelKeys, PathLike, Table, assemble, pickle_refused, reading
+from .recording_io import HEADER, read_recording
+
+__all__ = ["read_csv", "read_npy", "read_npz"]
+
+
+def read_npy(
+    path: PathLike,
+    *,
+    neural: Keys | None = None,
+    labels: LabelKeys | None = None,
+    trial: Key | None = None,
+    bin_s: float | None = None,
+) -> Recording:
+    """Reads one array of activity `(T, N)`; its only key is `"neural"`.
+
+    Raises:
+        DataError: If other keys are asked for.
+        DataIntegrityError: If the file is damaged or holds Python objects.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic != b"\x93NUMPY":
+        raise DataIntegrityError(
+            f"{path} must be a .npy file; it begins with {magic!r}. Export it again with np.save."
+        )
+    with reading(path, "a .npy file"):
+        try:
+            # Mapped, so that a header that promises more than the file holds is found out.
+            array = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        except ValueError as error:
+            raise _named(error, path) from error
+    table = Table(str(path), ["neural"], lambda _: array)
+    return assemble(
+        table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
+    )
+
+
+def read_npz(
+    path: PathLike,
+    *,
+    neural: Keys | None = None,
+    labels: LabelKeys | None = None,
+    trial: Key | None = None,
+    bin_s: float | None = None,
+) -> Recording:
+    """Reads an archive of arrays; a file of `save_recording` is recognised and needs no options.
+
+    See `common.assemble` for what is chosen when an option is `None`.
+
+    Raises:
+        DataError: If a key does not exist or none can be chosen; the message lists the keys.
+        DataIntegrityError: If the file is damaged or holds Python objects.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        magic = file.read(2)
+    if magic != b"PK":
+        raise DataIntegrityError(
+            f"{path} must be a .npz archive; it begins with {magic!r}. "
+            "It is damaged or of another format: export it again with np.savez."
+        )
+    with reading(path, "a .npz archive"):
+        archive = np.load(path, allow_pickle=False)
+
+    def load(key: str) -> np.ndarray:
+        with reading(path, "a .npz archive"):
+            try:
+                return np.asarray(archive[key])
+            except ValueError as error:
+                raise _named(error, path) from error
+
+    with archive:
+        if HEADER in archive.files:
+            if any(option is not None for option in (neural, labels, trial, bin_s)):
+                raise DataError(
+                    f"{path} is a saved recording and says itself what is neural; leave neural=, "
+                    "labels=, trial= and bin_s= out and change the recording afterwards."
+                )
+            return read_recording(path)
+        return assemble(
+            Table(str(path), archive.files, load),
+            neural=neural,
+            labels=labels,
+            trial=trial,
+            bin_s=bin_s,
+            name=path.stem,
+        )
+
+
+def read_csv(
+    path: PathLike,
+    *,
+    neural: Keys | None = None,
+    labels: LabelKeys | None = None,
+    trial: Key | None = None,
+    bin_s: float | None = None,
+    header: bool | None = None,
+) -> Recording:
+    """Reads a table with one row for each time bin, cut by commas (`.csv`) or tabs (`.tsv`).
+
+    Columns are named by their header or counted from 0. A column of whole numbers or words is a
+    categorical label. A first column without a name, as pandas writes its index, is left out.
+
+    Args:
+        path: The file, in UTF-8.
+        neural: Columns of activity; `None` takes every column that is no label and no trial.
+        labels: Columns, or a mapping from label name to column.
+        trial: Column of the trial ids; `None` takes the one called `trial`.
+        bin_s: Width of a bin in seconds.
+        header: Whether the first row names the columns; `None` decides from its cells.
+
+    Raises:
+        DataError: If a column does not exist, or the first row could be a header or data.
+        DataIntegrityError: If the table is damaged or a neural column holds no numbers.
+    """
+    path = Path(path)
+    pandas = require("pandas", extra="data")
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    with reading(path, "a table of text in UTF-8"):
+        first = _first_row(path, separator)
+        named = _is_header(first, path) if header is None else header
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # pandas only warns about rows that are too long
+            frame = pandas.read_csv(
+                path,
+                sep=separator,
+                header=0 if named else None,
+                index_col=0 if named and first[0] == "" else False,
+                low_memory=False,
+                float_precision="round_trip",
+                skipinitialspace=True,
+            )
+    keys = [str(key).strip() for key in frame.columns]
+    columns = {key: frame.iloc[:, index].to_numpy() for index, key in enumerate(keys)}
+    table = Table(str(path), keys, columns.__getitem__)
+    if neural is None:
+        neural = _remaining(table, labels, trial)
+    return assemble(
+        table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
+    )
+
+
+def _named(error: ValueError, path: Path) -> Exception:
+    """Numpy refuses Python objects in three wordings; ours is one and names the file."""
+    words = ("pickle", "Object arrays", "Python objects")
+    return pickle_refused(path) if any(word in str(error) for word in words) else error

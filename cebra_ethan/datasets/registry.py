@@ -1,0 +1,66 @@
+"""Every dataset by name: one row adds one.
+
+A row is a function `(root, **options) -> Recording`; simulators ignore `root`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ..errors import InvalidParameterError
+from ..types import Recording
+from . import hippocampus
+
+__all__ = ["DATASETS", "list_datasets", "load_dataset"]
+
+
+def _simulated(simulate: Callable[..., Recording]) -> Callable[..., Recording]:
+    """Gives a simulator the signature of a loader."""
+    return lambda root=None, **options: simulate(**options)
+
+
+DATASETS: Mapping[str, Callable[..., Recording]] = {
+    "rat-achilles": partial(hippocampus.load_rat, "achilles"),
+    "rat-buddy": partial(hippocampus.load_rat, "buddy"),
+    "rat-simulated": _simulated(hippocampus.simulate_rat),
+}
+
+
+def list_datasets() -> list[str]:
+    """Returns the names that `load_dataset` knows.
+
+    Example:
+        >>> "rat-simulated" in list_datasets()
+        True
+    """
+    return sorted(DATASETS)
+
+
+def load_dataset(
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Recording:
+    """Loads or simulates a recording.
+
+    Args:
+        name: A row of `DATASETS`.
+        root: The data folder; `None` takes `CEBRA_ETHAN_DATA`. Simulators need none.
+        options: What the row's function takes (`seed`, `num_bins`, ... of a simulator).
+
+    Raises:
+        InvalidParameterError: If the name is unknown.
+        FileNotFoundError: If a real recording is not on disk.
+        DataIntegrityError: If its file is not the published one.
+
+    Example:
+        >>> load_dataset("rat-simulated", num_bins=1000, num_neurons=20, seed=1).neural.shape
+        torch.Size([1000, 20])
+    """
+    if name not in DATASETS:
+        raise InvalidParameterError(
+            f"name must be one of {', '.join(list_datasets())}; got {name!r}. "
+            "A new dataset is one more row of cebra_ethan.datasets.registry.DATASETS."
+        )
+    return DATASETS[name](root=root, **options)

@@ -1,0 +1,197 @@
+"""Checkpoints that are whole, checked, and never run code.
+
+A file is::
+
+    8 bytes   magic, "CEBRAETH"
+    8 bytes   length of the body, little-endian
+    32 bytes  SHA-256 of the body
+    ...       body: safetensors, its metadata one JSON text
+
+A state is a nest of dicts, lists and tuples with numbers, strings and tensors as leaves. Tensors
+go to safetensors, the nest with their names in place of them to the JSON text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..utils.files import atomic_write, sweep_temporary
+
+__all__ = ["SCHEMA_VERSION", "load_state", "save_state"]
+
+SCHEMA_VERSION = 1
+
+_MAGIC = b"CEBRAETH"
+_PREFIX = struct.Struct("<8sQ32s")
+_MAX_HEADER_BYTES = 16 << 20
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive, such as a torch or cebra checkpoint (.pt) or an .npz file",
+    b"\x80": "a pickle",
+    b"\x89PNG": "a PNG picture",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUM": "an .npy array",
+}
+
+
+def save_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
+    """Writes a state; the file is the old one or the new one at every moment.
+
+    Raises:
+        CheckpointError: If the state has a leaf that JSON and safetensors cannot hold.
+        OSError: If the file cannot be written; a file that was there stays.
+    """
+    tensors: dict[str, Tensor] = {}
+    tree = _encode(state, "state", tensors)
+    text = json.dumps({"schema": SCHEMA_VERSION, "state": tree}, separators=(",", ":"))
+    body = safetensors.torch.save(tensors, metadata={"cebra_ethan": text})
+    sweep_temporary(Path(path).parent)
+    with atomic_write(path) as file:
+        file.write(_PREFIX.pack(_MAGIC, len(body), hashlib.sha256(body).digest()))
+        file.write(body)
+
+
+def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a state.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it is not one of ours, damaged, or from a newer version.
+    """
+    body = _checked_body(Path(path))
+    document = _metadata(body, path)
+    version = document.get("schema")
+    if version != SCHEMA_VERSION:
+        raise CheckpointError(
+            f"a checkpoint must have schema version {SCHEMA_VERSION}; {path} has {version!r}. "
+            "Open it with the version of cebra-ethan that wrote it."
+        )
+    try:
+        tensors = safetensors.torch.load(body)
+        state = _decode(document.get("state"), tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} holds no valid state ({error!r}). Use an older checkpoint."
+        ) from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} holds no valid state: a mapping is expected at its root.")
+    return state
+
+
+def _checked_body(path: Path) -> bytes:
+    with path.open("rb") as file:
+        prefix = file.read(_PREFIX.size)
+        if not prefix.startswith(_MAGIC):
+            raise CheckpointError(
+                f"a checkpoint begins with {_MAGIC.decode()}; {path} looks like "
+                f"{_describe(prefix)}. Pass a file that CEBRA.save or a solver wrote."
+            )
+        body = file.read()
+    if len(prefix) < _PREFIX.size:
+        raise CheckpointError(
+            f"{path} is truncated: it ends inside its first {_PREFIX.size} bytes."
+        )
+    _, length, checksum = _PREFIX.unpack(prefix)
+    if len(body) != length:
+        raise CheckpointError(
+            f"{path} is truncated or longer than written: its body has {len(body)} bytes instead "
+            f"of {length}. Use an older checkpoint."
+        )
+    if hashlib.sha256(body).digest() != checksum:
+        raise CheckpointError(
+            f"{path} is damaged: its checksum (SHA-256) does not fit. Use an older checkpoint."
+        )
+    return body
+
+
+def _describe(prefix: bytes) -> str:
+    if not prefix:
+        return "an empty file"
+    for start, kind in _FOREIGN.items():
+        if prefix.startswith(start):
+            return kind
+    if len(prefix) > 9 and prefix[8:9] == b"{":
+        return "a plain safetensors file"
+    return f"something else (first bytes {prefix[:8]!r})"
+
+
+def _metadata(body: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns our JSON text out of the safetensors header, read before any tensor is."""
+    try:
+        length = int.from_bytes(body[:8], "little")
+        if length > min(_MAX_HEADER_BYTES, len(body) - 8):
+            raise ValueError(f"a header of {length} bytes")
+        header = json.loads(body[8 : 8 + length], object_pairs_hook=_unique_keys)
+        document = json.loads(
+            header["__metadata__"]["cebra_ethan"], object_pairs_hook=_unique_keys
+        )
+        if not isinstance(document, dict):
+            raise TypeError("the metadata is no mapping")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} holds no valid metadata ({error!r}). Use an older checkpoint."
+        ) from error
+    return document
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key stands twice")
+    return result
+
+
+def _encode(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {"tensor": name}
+    if isinstance(value, dict):
+        items = [[key, _encode(one, f"{name}/{key}", tensors)] for key, one in value.items()]
+        return {"dict": items}
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_encode(one, f"{name}/{k}", tensors) for k, one in enumerate(value)]}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise CheckpointError(
+        f"a checkpoint holds numbers, strings, tensors and nests of them; {name} is a "
+        f"{type(value).__name__}. Leave it out, or name it by a string that a table knows."
+    )
+
+
+def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _decode(one, tensors) for key, one in content}
+    if kind in ("list", "tuple"):
+        nest = [_decode(one, tensors) for one in content]
+        return nest if kind == "list" else tuple(nest)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def check_finite_weights(state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Refuses weights that are NaN or infinite.
+
+    Raises:
+        CheckpointError: With the name of the first bad tensor.
+    """
+    for name, tensor in state.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(
+                f"weights must be finite; {name} in {path} holds NaN or infinity. "
+                "Use an older checkpoint."
+            )

@@ -1,0 +1,77 @@
+"""How well a trained model tells positives from negatives, on any data."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.loader import ContrastiveLoader
+from ..errors import DataError
+from ..metrics import goodness_of_fit as metric
+from ..types import Objective, Recording
+from .embed import embed
+
+__all__ = ["goodness_of_fit", "resampling_blocks"]
+
+_MIN_BLOCKS = 20
+_SPANS_PER_BLOCK = 10
+
+
+@torch.no_grad()
+def goodness_of_fit(
+    model: nn.Module, objective: Objective, loader: ContrastiveLoader
+) -> metric.GoodnessOfFit:
+    """Returns the goodness of fit in bits over the batches of a loader.
+
+    The InfoNCE loss of each reference is taken with the similarity and temperature that the
+    criterion was trained with. The interval is a bootstrap over the trials of the references (over
+    blocks of time where there are no trials), since neighbouring bins share their windows.
+
+    Args:
+        model: Embeds windows.
+        objective: Its criterion gives `similarities`; its dimensions are used.
+        loader: Draws from the data to judge; one reference sees `loader.num_negatives`.
+
+    Raises:
+        DataError: If the criterion does not say how it compares points.
+    """
+    criterion = objective.criterion
+    if not hasattr(criterion, "similarities"):
+        raise DataError(
+            "goodness of fit needs a criterion with a method similarities(reference, positive, "
+            f"negative), as models.criterions.BaseInfoNCE has; got {type(criterion).__name__}."
+        )
+    loader.bind(model.offset)
+    dims = (..., objective.dims)
+    was_training = model.training
+    model.eval()
+    losses, rows = [], []
+    for batch in loader:
+        points = embed(model, batch)
+        to_positive, to_negative = criterion.similarities(
+            points.reference[dims], points.positive[0][dims], points.negative[dims]
+        )
+        losses.append(to_negative.logsumexp(dim=1) - to_positive)
+        rows.append(batch.indices.reference)
+    model.train(was_training)
+    blocks = resampling_blocks(loader.dataset.recording, model.offset.span)
+    drawn = blocks[torch.cat(rows).cpu().numpy()]
+    return metric.goodness_of_fit(
+        torch.cat(losses).cpu().double().numpy(),
+        loader.num_negatives,
+        drawn if len(np.unique(drawn)) > 1 else None,
+    )
+
+
+def resampling_blocks(recording: Recording, span: int) -> np.ndarray:
+    """Returns the trial of each bin, or a block of time where there are fewer than two trials.
+
+    A block of time is ten receptive fields long, shorter where that would leave under 20 blocks.
+    """
+    segments = recording.segments
+    if len(segments) > 1:
+        return np.repeat(np.arange(len(segments)), (segments[:, 1] - segments[:, 0]).numpy())
+    num_bins = len(recording)
+    block_bins = min(_SPANS_PER_BLOCK * span, max(1, num_bins // _MIN_BLOCKS))
+    return metric.time_blocks(num_bins, block_bins)

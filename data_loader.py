@@ -1,0 +1,45 @@
+"""The recordings of an experiment: a thin layer over `cebra_ethan.datasets`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from cebra_ethan.datasets import load_dataset
+from cebra_ethan.types import Recording
+
+__all__ = ["RECORDINGS", "load"]
+
+RECORDINGS = {
+    ("hippocampus", "simulated"): ("rat-simulated",),
+    ("hippocampus", "real"): ("rat-achilles", "rat-buddy"),
+}
+"""(experiment, source) to the rows of `cebra_ethan.datasets.DATASETS`."""
+
+
+def load(
+    name: str,
+    source: str = "simulated",
+    root: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> list[Recording]:
+    """Returns the recordings of an experiment.
+
+    Args:
+        name: The experiment.
+        source: `"simulated"` or `"real"`.
+        root: Folder of the real recordings; `None` takes `CEBRA_ETHAN_DATA`.
+        options: What the simulator takes (`num_bins`, `num_neurons`, `seed`).
+
+    Raises:
+        ValueError: If there is no such experiment or source.
+        FileNotFoundError: If a real recording is not on disk.
+
+    Example:
+        >>> [rat.num_neurons for rat in load("hippocampus", num_bins=500, num_neurons=20)]
+        [20]
+    """
+    if (name, source) not in RECORDINGS:
+        rows = ", ".join(f"{experiment} ({kind})" for experiment, kind in RECORDINGS)
+        raise ValueError(f"there are recordings for {rows}; got {name} ({source}).")
+    return [load_dataset(row, root, **options) for row in RECORDINGS[name, source]]
