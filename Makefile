@@ -46,9 +46,9 @@ CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3 python3.11 python3.12 python3.1
 SUITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 $(STAMP): pyproject.toml constraints.txt
-	@if ! $(BIN)/python -c '$(SUITS)' 2>/dev/null; then \
+	@if ! $(BIN)/python -c '$(SUITS)' >/dev/null 2>&1; then \
 		for python in $(CANDIDATES); do \
-			if "$$python" -c '$(SUITS)' 2>/dev/null; then found=$$python; break; fi; \
+			if "$$python" -c '$(SUITS)' >/dev/null 2>&1; then found=$$python; break; fi; \
 		done; \
 		if [ -z "$$found" ]; then \
 			echo "CEBRA-Ethan needs Python 3.11 or newer with its venv module, and none was found;" \

@@ -5,7 +5,7 @@
 CEBRA(output_dimension=3, random_state=0)
 """
 
-#from .estimator import CEBRA
+from .estimator import CEBRA
 from .types import Label, Offset, Recording
 
 __all__ = ["CEBRA", "Label", "Offset", "Recording", "__version__"]

@@ -163,7 +163,7 @@ class Recording:
     source: str = ""
 
     def __post_init__(self) -> None:
-        array = self.neural
+        array: Any = self.neural
         if isinstance(array, np.ndarray) and not array.flags.writeable:
             array = array.copy()  # torch warns about read-only memory
         neural = torch.as_tensor(array).to(torch.float32)

@@ -53,10 +53,9 @@ class NeuralDataset:
         """Returns the window of one bin, `(N, L)`; at the ends of a trial the edge repeats."""
         center = range(len(self))[row]
         rows = torch.arange(-self.offset.left, self.offset.right) + center
-        start, stop = self._segments[
-            torch.searchsorted(self._segments[:, 0], center, right=True) - 1
-        ]
-        return self.recording.neural[rows.clamp(int(start), int(stop) - 1)].T
+        trial = torch.searchsorted(self._segments[:, 1].contiguous(), center, right=True)
+        start, stop = self._segments[trial].tolist()
+        return self.recording.neural[rows.clamp(start, stop - 1)].T
 
     @property
     def num_neurons(self) -> int:

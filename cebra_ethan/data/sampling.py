@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -84,21 +84,19 @@ class SamplingOptions:
             ("time_offset", self.time_offset),
             ("num_negatives", self.num_negatives),
         ):
-            if value is not None and (
-                not isinstance(value, Integral) or isinstance(value, bool) or value < 1
-            ):
+            if value is not None and not _is_count(value):
                 raise InvalidParameterError(
                     f"{name} must be a positive integer; got {value!r}. "
                     "It counts time bins or draws."
                 )
-        for name, value, allowed in (
+        for name, choice, allowed in (
             ("conditional", self.conditional, get_args(Conditional)),
             ("prior", self.prior, get_args(Prior)),
             ("ties", self.ties, get_args(Ties)),
         ):
-            if value is not None and value not in allowed:
+            if choice is not None and choice not in allowed:
                 raise InvalidParameterError(
-                    f"{name} must be one of {', '.join(allowed)}; got {value!r}."
+                    f"{name} must be one of {', '.join(allowed)}; got {choice!r}."
                 )
         if (self.conditional == "delta_normal") != (self.delta is not None):
             raise InvalidParameterError(
@@ -106,13 +104,19 @@ class SamplingOptions:
                 f"conditional='delta_normal' and only with it; got delta={self.delta!r} and "
                 f"conditional={self.conditional!r}. Set both or neither."
             )
-        if self.delta is not None and not (
-            isinstance(self.delta, Real) and 0 < self.delta < float("inf")
-        ):
+        if self.delta is not None and not _is_positive(self.delta):
             raise InvalidParameterError(
                 f"delta must be a positive, finite number; got {self.delta!r}. "
                 "It is in the label's unit."
             )
+
+
+def _is_count(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < float("inf")
 
 
 class Roll(NamedTuple):
@@ -424,9 +428,9 @@ def make_sampler(
     sampler = SAMPLERS[kinds, conditional]
     if options.prior == "uniform" and not issubclass(sampler, (ClassSampler, MixedSampler)):
         raise InvalidParameterError(
-            f"prior='uniform' draws uniformly over classes, which conditional={conditional!r} with "
-            f"{_describe(kinds)} does not look at; got prior='uniform'. Pass a categorical label "
-            "and another conditional, or prior=None."
+            f"prior='uniform' is uniform over classes; conditional={conditional!r} with "
+            f"{_describe(kinds)} draws without classes. Pass a categorical label and another "
+            "conditional, or prior=None."
         )
     return sampler(recording, offset, options, device)
 

@@ -193,7 +193,7 @@ def _runs(trial: Int[Tensor, " time"]) -> tuple[Int[Tensor, " runs"], Int[Tensor
     change = torch.zeros_like(trial)
     change[1:] = (trial[1:] != trial[:-1]).long()
     run = change.cumsum(0)
-    return run.unique(), run
+    return torch.arange(int(run[-1]) + 1), run
 
 
 def _check_gap(gap: int) -> None:

@@ -10,7 +10,24 @@ have 40 bins of 4 cm for each direction, smoothed by one bin, over cells above 0
 kNN (cosine, k = 25) on the square root of counts averaged over 10 bins, first 80 % of the time for
 training, last 20 % for testing.
 
-CALIBRATION_TABLE
+| statistic                          | achilles           | simulated, mean of seeds 0-4 |
+|------------------------------------|--------------------|------------------------------|
+| bins × neurons                     | 10178 × 120        | 10178 × 120                  |
+| laps                               | 84                 | 85 (81 to 93)                |
+| lap (s): 25, 50, 75, 95 %          | 2.0, 2.4, 3.7, 6.3 | 2.1, 2.4, 3.3, 6.6           |
+| speed (m/s): 25, 50, 75 %          | 0.26, 0.54, 0.81   | 0.25, 0.46, 0.75             |
+| mean rate (Hz)                     | 1.75               | 1.75 (1.67 to 1.85)          |
+| rate of a cell (Hz): 10, 50, 90 %  | 0.10, 0.89, 4.6    | 0.13, 1.05, 4.0              |
+| peak rate (Hz): 10, 50, 90 %       | 0.7, 3.7, 18       | 0.9, 4.2, 15                 |
+| information (bit/spike): quartiles | 0.41, 0.70, 1.13   | 0.43, 0.84, 1.22             |
+| variance / mean of counts, median  | 1.30               | 1.27                         |
+| excess variance over laps, CV²     | 0.34               | 0.36                         |
+| decoded position: median error     | 5.1 cm             | 4.9 cm (4.0 to 5.7)          |
+| decoded position: mean error       | 7.7 cm             | 6.1 cm (5.2 to 6.9)          |
+| decoded direction                  | 89 %               | 97 % (95 to 98)              |
+
+So the simulated rat is somewhat cleaner: its direction is decoded more often, and its large errors
+are fewer.
 
 What it does not have: theta phase precession, remapping, replay, pauses outside the laps, and
 correlations between cells other than by position, speed, theta and lap-wise gain.
@@ -21,6 +38,7 @@ import zipfile
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ..errors import DataIntegrityError, InvalidParameterError
 from ..types import Label, Recording
@@ -67,9 +85,9 @@ def load_rat(name: str, root: str | os.PathLike[str] | None = None) -> Recording
         raise DataIntegrityError(f"{path} cannot be read as a rat recording: {error}") from error
     lap = np.cumsum(np.diff(column.astype(int), prepend=int(column[0])) != 0)
     return Recording(
-        neural=counts,
+        neural=torch.from_numpy(counts.astype(np.float32)),
         labels=_labels(position.astype(np.float64), _runs_right(position, column)),
-        trial=lap,
+        trial=torch.from_numpy(lap),
         bin_s=bin_s,
         name=f"rat-{name}",
         source="CRCNS hc-11 (Grosmark & Buzsáki 2016), as processed by Schneider et al. (2023)",
@@ -121,11 +139,12 @@ def simulate_rat(
     run = _run_laps(num_bins, bin_s, behaviour_rng)
     rate_hz = _tuning(run, num_neurons, cell_rng) * rate_scale
     rate_hz *= _modulation(run, num_neurons, bin_s, spike_rng)
+    counts = spike_rng.poisson(rate_hz * bin_s)
     return Recording(
         # No cell fires above 200 Hz; the largest count of achilles is 5 in 25 ms.
-        neural=np.minimum(spike_rng.poisson(rate_hz * bin_s), max(1, round(200 * bin_s))),
+        neural=torch.from_numpy(np.minimum(counts, max(1, round(200 * bin_s))).astype(np.float32)),
         labels=_labels(run.position, run.right),
-        trial=run.lap,
+        trial=torch.from_numpy(run.lap),
         bin_s=bin_s,
         name=name or f"rat-simulated-{seed}",
         source=f"simulated by cebra_ethan.datasets.hippocampus.simulate_rat(seed={seed})",
@@ -153,7 +172,7 @@ def _labels(position: _Array, right: _Array) -> dict[str, Label]:
 def _runs_right(position: _Array, column: _Array) -> _Array:
     """Which bins belong to the direction in which the position grows."""
     step, stays = np.diff(position), column[1:] == column[:-1]
-    return (column == 1) == (step[stays & (column[1:] == 1)].sum() > 0)
+    return np.asarray((column == 1) == (step[stays & (column[1:] == 1)].sum() > 0))
 
 
 def _run_laps(num_bins: int, bin_s: float, rng: np.random.Generator) -> _Run:

@@ -1,1 +1,1 @@
-"""To be written."""
+"""Arrays in, numbers out: goodness of fit, consistency, decoding, significance."""

@@ -188,7 +188,9 @@ class AttentionBlock(nn.Module):
         return self.merge(answer.transpose(1, 2).reshape(asking.shape))
 
     def _heads(self, tokens: Tensor) -> Tensor:  # (batch * windows, heads, tokens, size)
-        return tokens.flatten(0, 1).unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        return tokens.reshape(
+            -1, tokens.shape[2], self.num_heads, tokens.shape[3] // self.num_heads
+        ).transpose(1, 2)
 
     def _drop(self, tokens: Tensor) -> Tensor:
         return F.dropout(tokens, self.dropout, self.training) if self.dropout else tokens

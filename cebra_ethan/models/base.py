@@ -7,7 +7,7 @@ from ..errors import DataError, InvalidParameterError
 from ..types import Offset
 from .layers import Normalize
 
-__all__ = ["OffsetModel", "check_counts", "centered", "trailing"]
+__all__ = ["OffsetModel", "centered", "check_counts", "trailing"]
 
 
 def centered(span: int) -> Offset:
@@ -59,6 +59,7 @@ class OffsetModel(nn.Module):
         InvalidParameterError: If a count is not a positive integer.
 
     Example:
+        >>> import torch
         >>> from cebra_ethan.models.layers import Conv1d
         >>> model = OffsetModel(Offset(1, 1), Conv1d(4, 3, 2), num_neurons=4, num_output=3)
         >>> model(torch.randn(1, 4, 100)).shape

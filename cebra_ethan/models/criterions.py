@@ -1,20 +1,16 @@
-r"""Contrastive losses: a reference near its positive, far from its negatives.
-
-Each criterion maps embeddings `reference (B, D)`, `positive (B, D)` and `negative`, `(B', D)` shared
-by all references or `(B, K, D)` each reference its own, to a `Loss`. It scales a similarity
-by the inverse temperature, :math:`\psi = \phi / \tau`, and never normalises the embeddings: models do.
-"""
+"""The contrastive losses by name: InfoNCE and its relatives, all on the base of `info_nce`."""
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import DataError, InvalidParameterError
+from ..errors import InvalidParameterError
+from .info_nce import BaseInfoNCE, Loss, info_nce
+from .similarity import SIMILARITIES, Similarity, dot_similarity, euclidean_similarity
 
 __all__ = [
     "CRITERIONS",
@@ -37,192 +33,6 @@ __all__ = [
     "info_nce",
     "make_criterion",
 ]
-
-Similarity = Callable[[Tensor, Tensor], Tensor]
-"""Maps reference `(B, D)` and candidates `(B', D)` or `(B, K, D)` to `(B, B')` or `(B, K)`."""
-
-
-class Loss(NamedTuple):
-    """A loss and its two parts, scalars in nats; `total = align + uniform`.
-
-    Args:
-        total: What training minimises.
-        align: The part of the positives; it falls when they come near.
-        uniform: The part of the negatives; it falls when they move apart.
-    """
-
-    total: Float[Tensor, ""]
-    align: Float[Tensor, ""]
-    uniform: Float[Tensor, ""]
-
-
-def dot_similarity(
-    reference: Float[Tensor, "batch dims"], candidates: Float[Tensor, "*candidates dims"]
-) -> Float[Tensor, "batch others"]:
-    r"""Returns :math:`x^\top y`: the cosine, if the embeddings are unit vectors.
-
-    Args:
-        reference: `(B, D)`.
-        candidates: `(B', D)` shared by all references, or `(B, K, D)`.
-
-    Returns:
-        `(B, B')` or `(B, K)`.
-
-    Example:
-        >>> dot_similarity(torch.eye(2), torch.tensor([[3.0, 4.0]]))
-        tensor([[3.],
-                [4.]])
-    """
-    if candidates.ndim == 2:
-        return reference @ candidates.T
-    return (reference.unsqueeze(1) * candidates).sum(2)
-
-
-def euclidean_similarity(
-    reference: Float[Tensor, "batch dims"], candidates: Float[Tensor, "*candidates dims"]
-) -> Float[Tensor, "batch others"]:
-    r"""Returns :math:`-\|x - y\|^2`, the squared distance with a minus.
-
-    Args:
-        reference: `(B, D)`.
-        candidates: `(B', D)` shared by all references, or `(B, K, D)`.
-
-    Returns:
-        `(B, B')` or `(B, K)`.
-
-    Example:
-        >>> euclidean_similarity(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]))
-        tensor([[-25.]])
-    """
-    if candidates.ndim == 2:  # through a matrix product, to hold no (B, B', D)
-        squares = reference.square().sum(1, keepdim=True) + candidates.square().sum(1)
-        return 2 * reference @ candidates.T - squares
-    return -(reference.unsqueeze(1) - candidates).square().sum(2)
-
-
-SIMILARITIES: dict[str, Similarity] = {
-    "cosine": dot_similarity,
-    "euclidean": euclidean_similarity,
-}
-"""Name to similarity. One row adds a distance."""
-
-
-def info_nce(
-    positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]
-) -> Float[Tensor, ""]:
-    r"""Returns the InfoNCE loss of one positive against many negatives.
-
-    .. math:: \frac{1}{B} \sum_i \Big[ \log \sum_j e^{\psi^-_{ij}} - \psi^+_i \Big]
-
-    The positive is left out of the denominator, so the loss can be negative; chance is the
-    logarithm of the number of negatives.
-
-    Args:
-        positive: Similarity of each reference to its positive, over temperature.
-        negative: Similarity of each reference to every negative, over temperature.
-
-    Returns:
-        The mean loss, in nats.
-
-    References:
-        Schneider, Lee & Mathis (2023), doi:10.1038/s41586-023-06031-6, Methods.
-
-    Example:
-        >>> info_nce(torch.zeros(4), torch.zeros(4, 8))  # log 8
-        tensor(2.0794)
-    """
-    return (negative.logsumexp(dim=1) - positive).mean()
-
-
-class BaseInfoNCE(nn.Module):
-    r"""InfoNCE with any similarity and any temperature; the base of all criterions.
-
-    A learnable temperature is the parameter :math:`\log 1 / \tau`; its inverse is held below
-    `1 / min_temperature`, where the gradient of the parameter vanishes.
-
-    Args:
-        similarity: A row of `SIMILARITIES`, or a function of the same kind.
-        temperature: :math:`\tau`, or where it starts; positive.
-        learnable: Whether the temperature is a parameter, trained with the model.
-        min_temperature: The lowest value of a learnable temperature; `None` for no bound.
-
-    Raises:
-        InvalidParameterError: If the similarity is unknown or a temperature is not positive.
-
-    References:
-        Schneider, Lee & Mathis (2023), doi:10.1038/s41586-023-06031-6, Methods.
-
-    Example:
-        >>> criterion = BaseInfoNCE("euclidean", temperature=0.5)
-        >>> criterion(torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(8, 3)).total
-        tensor(2.0794)
-    """
-
-    def __init__(
-        self,
-        similarity: str | Similarity = "cosine",
-        temperature: float = 1.0,
-        *,
-        learnable: bool = False,
-        min_temperature: float | None = None,
-    ) -> None:
-        super().__init__()
-        _check_temperature(temperature, min_temperature)
-        self.similarity = _resolve_similarity(similarity)
-        self.min_temperature = min_temperature
-        self.fixed_temperature = float(temperature)
-        start = nn.Parameter(torch.tensor(-math.log(temperature))) if learnable else None
-        self.register_parameter("log_inverse_temperature", start)
-
-    @property
-    def inverse_temperature(self) -> float | Float[Tensor, ""]:
-        """What similarities are multiplied by; carries the gradient of a learnable one."""
-        if self.log_inverse_temperature is None:
-            return 1 / self.fixed_temperature
-        highest = None if self.min_temperature is None else 1 / self.min_temperature
-        inverse = self.log_inverse_temperature.exp()
-        return inverse if highest is None else inverse.clamp(max=highest)
-
-    @property
-    def temperature(self) -> float | Float[Tensor, ""]:
-        """The current temperature: a float, or a detached scalar on the device if learnable."""
-        if self.log_inverse_temperature is None:
-            return self.fixed_temperature
-        return 1 / torch.as_tensor(self.inverse_temperature).detach()
-
-    def forward(
-        self,
-        reference: Float[Tensor, "batch dims"],
-        positive: Float[Tensor, "batch dims"],
-        negative: Float[Tensor, "*negatives dims"],
-    ) -> Loss:
-        """Returns the loss of a batch and its parts.
-
-        Args:
-            reference: `(B, D)`.
-            positive: `(B, D)`, row `i` belongs to reference `i`.
-            negative: `(B', D)` shared by all references, or `(B, K, D)`.
-
-        Raises:
-            DataError: If the shapes do not belong together.
-        """
-        _check_shapes(reference, positive, negative)
-        scale = self.inverse_temperature
-        attraction = self.similarity(reference, positive.unsqueeze(1)).squeeze(1) * scale
-        return self.reduce(attraction, self.similarity(reference, negative) * scale)
-
-    def reduce(
-        self, positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]
-    ) -> Loss:
-        """Returns the loss of similarities over temperature; another loss overrides this."""
-        align, uniform = -positive.mean(), negative.logsumexp(dim=1).mean()
-        return Loss(info_nce(positive, negative), align, uniform)
-
-    def extra_repr(self) -> str:
-        """Returns what stands in the brackets of `repr`."""
-        name = getattr(self.similarity, "__name__", repr(self.similarity))
-        kind = "fixed" if self.log_inverse_temperature is None else "learnable"
-        return f"{name}, temperature={float(self.temperature):.4g}, {kind}"
 
 
 class FixedInfoNCE(BaseInfoNCE):
@@ -263,9 +73,7 @@ class LearnableInfoNCE(BaseInfoNCE):
         *,
         similarity: str | Similarity = "cosine",
     ) -> None:
-        super().__init__(
-            similarity, temperature, learnable=True, min_temperature=min_temperature
-        )
+        super().__init__(similarity, temperature, learnable=True, min_temperature=min_temperature)
 
 
 class FixedCosineInfoNCE(FixedInfoNCE):
@@ -298,3 +106,185 @@ class LearnableEuclideanInfoNCE(LearnableInfoNCE):
 
 InfoNCE = FixedCosineInfoNCE
 InfoMSE = FixedEuclideanInfoNCE
+
+
+class FocalInfoNCE(BaseInfoNCE):
+    r"""InfoNCE that attends to hard references: each one's loss is weighted by its difficulty.
+
+    .. math::
+        \frac{1}{B} \sum_i (1 - p_i)^\gamma \, \ell_i, \quad
+        \ell_i = \log \sum_j e^{\psi^-_{ij}} - \psi^+_i, \quad p_i = \sigma(-\ell_i)
+
+    `p_i` is the probability that softmax gives to the positive beside its negatives. With
+    `gamma = 0` this is InfoNCE.
+
+    InfoNCE leaves the positive out of its denominator, so :math:`\ell_i` can be negative. The
+    product then has a minimum at a finite :math:`\ell_i < 0`, beyond which its gradient
+    would push a solved reference back. A detached weight only rescales the gradient of each
+    reference and never turns it; therefore it is the default.
+
+    Args:
+        gamma: Focus; at least 0.
+        temperature: :math:`\tau`, or where it starts; positive.
+        similarity: A row of `SIMILARITIES`, or a function of the same kind.
+        learnable: Whether the temperature is trained with the model.
+        min_temperature: The lowest value of a learnable temperature; `None` for no bound.
+        detach_weight: Whether the weight is a constant to the gradient.
+
+    Raises:
+        InvalidParameterError: If `gamma` is negative, or as in `BaseInfoNCE`.
+
+    References:
+        Lin et al. (2017), doi:10.1109/ICCV.2017.324, eq. 4 (the weight, for classification).
+
+    Example:
+        >>> import torch
+        >>> zeros = torch.zeros(4, 3)  # p = 1/5, so log(4) times 0.8 squared
+        >>> FocalInfoNCE(gamma=2.0)(zeros, zeros, zeros).total
+        tensor(0.8872)
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        temperature: float = 1.0,
+        similarity: str | Similarity = "cosine",
+        learnable: bool = False,
+        min_temperature: float | None = None,
+        detach_weight: bool = True,
+    ) -> None:
+        super().__init__(
+            similarity, temperature, learnable=learnable, min_temperature=min_temperature
+        )
+        if not (math.isfinite(gamma) and gamma >= 0):
+            raise InvalidParameterError(
+                f"gamma must be finite and at least 0; got {gamma!r}. Use 0 for plain InfoNCE."
+            )
+        self.gamma = float(gamma)
+        self.detach_weight = detach_weight
+
+    def combine(
+        self, positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]
+    ) -> Loss:
+        """Returns the weighted loss; its parts carry the same weights."""
+        partition = negative.logsumexp(dim=1)
+        loss = partition - positive
+        # 1 - p = sigmoid(loss); its logarithm stays finite where the power would underflow.
+        weight = (self.gamma * F.logsigmoid(loss)).exp()
+        if self.detach_weight:
+            weight = weight.detach()
+        align, uniform = -(weight * positive).mean(), (weight * partition).mean()
+        return Loss((weight * loss).mean(), align, uniform)
+
+
+class NCE(BaseInfoNCE):
+    r"""Noise-contrastive estimation: tells positives from negatives, one pair at a time.
+
+    .. math::
+        -\frac{1}{B} \sum_i \Big[ \log \sigma(\psi^+_i)
+        + w \, \underset{j}{\mathrm{mean}} \log \sigma(-\psi^-_{ij}) \Big]
+
+    The class of this name in the `cebra` package returns the terms of the sum, a log-likelihood
+    for each reference; this is minus their mean, so that training minimises it.
+
+    Args:
+        temperature: :math:`\tau`, or where it starts; positive.
+        negative_weight: Weight `w` of the negatives.
+        reduce: Whether the negatives of a reference are averaged (`"mean"`) or summed (`"sum"`).
+        similarity: A row of `SIMILARITIES`, or a function of the same kind.
+        learnable: Whether the temperature is trained with the model.
+        min_temperature: The lowest value of a learnable temperature; `None` for no bound.
+
+    Raises:
+        InvalidParameterError: If `reduce` is unknown, or as in `BaseInfoNCE`.
+
+    References:
+        Gutmann & Hyvärinen (2012), JMLR 13:307-361, eq. 8.
+
+    Example:
+        >>> import torch
+        >>> NCE()(torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(8, 3)).total  # 2 log 2
+        tensor(1.3863)
+    """
+
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        negative_weight: float = 1.0,
+        reduce: Literal["mean", "sum"] = "mean",
+        *,
+        similarity: str | Similarity = "cosine",
+        learnable: bool = False,
+        min_temperature: float | None = None,
+    ) -> None:
+        super().__init__(
+            similarity, temperature, learnable=learnable, min_temperature=min_temperature
+        )
+        if reduce not in ("mean", "sum"):
+            raise InvalidParameterError(
+                f"reduce must be 'mean' or 'sum'; got {reduce!r}. It joins the negatives of one "
+                "reference."
+            )
+        self.negative_weight = float(negative_weight)
+        self.reduce = reduce
+
+    def combine(
+        self, positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]
+    ) -> Loss:
+        """Returns minus the mean log-likelihood; `uniform` carries `negative_weight`."""
+        noise = F.logsigmoid(-negative)
+        noise = noise.mean(dim=1) if self.reduce == "mean" else noise.sum(dim=1)
+        align, uniform = -F.logsigmoid(positive).mean(), -self.negative_weight * noise.mean()
+        return Loss(align + uniform, align, uniform)
+
+
+CRITERIONS: dict[str, Callable[..., nn.Module]] = {
+    "infonce": BaseInfoNCE,
+    "focal": FocalInfoNCE,
+    "nce": NCE,
+}
+"""Name to constructor with the keywords `similarity, temperature, learnable, min_temperature`."""
+
+
+def make_criterion(
+    criterion: str | nn.Module = "infonce",
+    distance: str = "cosine",
+    temperature: float = 1.0,
+    temperature_mode: str = "constant",
+    min_temperature: float | None = None,
+) -> nn.Module:
+    """Returns the criterion that five words describe.
+
+    Args:
+        criterion: A row of `CRITERIONS`; a module is returned as it is.
+        distance: A row of `SIMILARITIES`.
+        temperature: Constant, or where a learnable one starts.
+        temperature_mode: `"constant"` or `"auto"`, which learns it.
+        min_temperature: The lowest value of a learnable temperature; unused by a constant one.
+
+    Raises:
+        InvalidParameterError: If a word is unknown or a temperature is not positive.
+
+    Example:
+        >>> make_criterion("focal", "euclidean", temperature=0.5)
+        FocalInfoNCE(euclidean_similarity, temperature=0.5, fixed)
+    """
+    if isinstance(criterion, nn.Module):
+        return criterion
+    choices = (
+        ("criterion", criterion, tuple(CRITERIONS)),
+        ("distance", distance, tuple(SIMILARITIES)),
+        ("temperature_mode", temperature_mode, ("constant", "auto")),
+    )
+    for name, word, allowed in choices:
+        if word not in allowed:
+            raise InvalidParameterError(
+                f"{name} must be one of {', '.join(allowed)}; got {word!r}. Choose one of these."
+            )
+    learnable = temperature_mode == "auto"
+    return CRITERIONS[criterion](
+        similarity=distance,
+        temperature=temperature,
+        learnable=learnable,
+        min_temperature=min_temperature if learnable else None,
+    )

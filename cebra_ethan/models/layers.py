@@ -3,7 +3,6 @@
 All map `(B, C, L)` to `(B, C', L')`, and all keep the memory order that they are given.
 """
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -27,6 +26,7 @@ class Conv1d(nn.Conv1d):
         kernel_size: Bins that one output sees; `kernel_size - 1` bins are lost.
 
     Example:
+        >>> import torch
         >>> windows = torch.randn(10, 512, 30).permute(1, 2, 0)
         >>> Conv1d(30, 32, 2)(windows).shape
         torch.Size([512, 32, 9])
@@ -52,6 +52,7 @@ class Pointwise(Conv1d):
         out_channels: Channels of the output.
 
     Example:
+        >>> import torch
         >>> Pointwise(4, 2)(torch.randn(3, 4, 5)).shape
         torch.Size([3, 2, 5])
     """
@@ -70,6 +71,7 @@ class Skip(nn.Module):
         *modules: The layers of the branch, applied in order. They keep the number of channels.
 
     Example:
+        >>> import torch
         >>> Skip(Conv1d(4, 4, 3), nn.GELU())(torch.randn(2, 4, 10)).shape
         torch.Size([2, 4, 8])
     """
@@ -89,6 +91,7 @@ class Normalize(nn.Module):
     """Scales each embedding to length 1; a zero vector stays zero instead of becoming NaN.
 
     Example:
+        >>> import torch
         >>> Normalize()(torch.tensor([[[3.0], [4.0]], [[0.0], [0.0]]])).squeeze(2)
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])

@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable
 from fnmatch import filter as matching
 from functools import partial
+from itertools import pairwise
 
+import torch
 from torch import nn
 
 from ..errors import InvalidParameterError
+from ..types import Offset
 from .attention import AttentionOffsetModel
 from .base import OffsetModel, centered, check_counts
 from .layers import Conv1d, Pointwise, Skip
@@ -27,6 +30,7 @@ __all__ = [
     "offset_layers",
     "offset_model",
     "resolve_model",
+    "resolve_offset",
     "supported_model_architectures",
 ]
 
@@ -142,6 +146,7 @@ class Offset10Model(OffsetModel):
         causal: Whether the window ends with its bin instead of lying around it.
 
     Example:
+        >>> import torch
         >>> model = Offset10Model(num_neurons=30, num_units=32, num_output=8)
         >>> model(torch.randn(512, 30, model.offset.span)).shape
         torch.Size([512, 8, 1])
@@ -225,7 +230,9 @@ def offset1_mse_model(
     check_counts(num_units=num_units)
     return OffsetModel(
         centered(1),
-        *_pointwise_layers(num_neurons, 30 * num_output, 30 * num_output, 10 * num_output, num_output),
+        *_pointwise_layers(
+            num_neurons, 30 * num_output, 30 * num_output, 10 * num_output, num_output
+        ),
         num_neurons=num_neurons,
         num_output=num_output,
         normalize=normalize,
@@ -273,6 +280,20 @@ def resolve_model(name: str) -> ModelConstructor:
     )
 
 
+def resolve_offset(name: str, *, causal: bool = False) -> Offset:
+    """Returns the receptive field of a model by its name, without drawing any weights.
+
+    Raises:
+        InvalidParameterError: If no model has this name; the message lists the rows.
+
+    Example:
+        >>> resolve_offset("offset10-model")
+        Offset(left=5, right=5)
+    """
+    with torch.device("meta"):  # sizes do not matter here, but heads must divide the units
+        return resolve_model(name)(1, 8, 1, causal=causal).offset
+
+
 def supported_model_architectures(pattern: str = "*") -> list[str]:
     """Returns the names in `MODELS` that match a shell pattern.
 
@@ -286,6 +307,6 @@ def supported_model_architectures(pattern: str = "*") -> list[str]:
 def _pointwise_layers(*widths: int) -> tuple[nn.Module, ...]:
     check_counts(**{f"width {place}": width for place, width in enumerate(widths)})
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [Pointwise(before, after), nn.GELU()]
     return tuple(layers[:-1])

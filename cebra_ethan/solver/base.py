@@ -154,7 +154,10 @@ class SingleSessionSolver:
             one, *parts = value if isinstance(value, tuple) else (value,)
             total = total + objective.weight * one
             prefix = "" if len(self.objectives) == 1 else f"{objective.name}/"
-            losses |= {f"{prefix}{k}": v.detach() for k, v in zip(("align", "uniform"), parts, strict=False)}
+            losses |= {
+                f"{prefix}{k}": v.detach()
+                for k, v in zip(("align", "uniform"), parts, strict=False)
+            }
             temperature = getattr(objective.criterion, "temperature", None)
             if temperature is not None:
                 losses[f"{prefix}temperature"] = torch.as_tensor(temperature).detach()
@@ -180,6 +183,11 @@ class SingleSessionSolver:
     ) -> Float[Tensor, "rows dims"]:
         """Returns one point for each time bin, see `solver.embed.transform`."""
         return transform(self.model, inputs, segments, batch_size, pad)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
 
     def to(self, device: torch.device) -> SingleSessionSolver:
         """Moves the model, the criteria and the optimiser's state; returns the solver."""

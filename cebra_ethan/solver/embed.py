@@ -16,7 +16,7 @@ _CHUNK_BINS = 16_384
 
 
 class Embedded(NamedTuple):
-    """Points of a batch: reference `(B, D)`, positives `(B, D)`, negative `(B, D)`, `(B, K, D)`."""
+    """Points of a batch: reference and positives `(B, D)`, negative `(B, D)` or `(B, K, D)`."""
 
     reference: Tensor
     positive: tuple[Tensor, ...]

@@ -30,17 +30,17 @@ def goodness_of_fit(
 
     Args:
         model: Embeds windows.
-        objective: Its criterion gives `similarities`; its dimensions are used.
+        objective: Its criterion says how points compare; its dimensions are used.
         loader: Draws from the data to judge; one reference sees `loader.num_negatives`.
 
     Raises:
         DataError: If the criterion does not say how it compares points.
     """
     criterion = objective.criterion
-    if not hasattr(criterion, "similarities"):
+    if not (hasattr(criterion, "similarity") and hasattr(criterion, "inverse_temperature")):
         raise DataError(
-            "goodness of fit needs a criterion with a method similarities(reference, positive, "
-            f"negative), as models.criterions.BaseInfoNCE has; got {type(criterion).__name__}."
+            "goodness of fit needs a criterion with similarity and inverse_temperature, as "
+            f"models.criterions.BaseInfoNCE has; got {type(criterion).__name__}."
         )
     loader.bind(model.offset)
     dims = (..., objective.dims)
@@ -49,10 +49,11 @@ def goodness_of_fit(
     losses, rows = [], []
     for batch in loader:
         points = embed(model, batch)
-        to_positive, to_negative = criterion.similarities(
-            points.reference[dims], points.positive[0][dims], points.negative[dims]
-        )
-        losses.append(to_negative.logsumexp(dim=1) - to_positive)
+        reference, positive = points.reference[dims], points.positive[0][dims]
+        to_positive = criterion.similarity(reference, positive[:, None])[:, 0]
+        to_negative = criterion.similarity(reference, points.negative[dims])
+        sharpness = criterion.inverse_temperature
+        losses.append((sharpness * to_negative).logsumexp(dim=1) - sharpness * to_positive)
         rows.append(batch.indices.reference)
     model.train(was_training)
     blocks = resampling_blocks(loader.dataset.recording, model.offset.span)

@@ -25,7 +25,7 @@ from cebra_ethan.types import Label, Recording
 from cebra_ethan.utils.files import atomic_write
 from cebra_ethan.utils.seeding import Streams, derive_seed, private_torch_rng
 from config import HippocampusConfig
-from experiments.hippocampus.nearest import permutation_p_value
+from experiments.hippocampus.nearest import permutation_p_values
 from utils import write_csv
 
 __all__ = ["METHODS", "Method", "Parts", "run_part", "split"]
@@ -50,10 +50,17 @@ class Method:
     shuffle_decoder: bool = True
 
     @property
+    def tested(self) -> bool:
+        """Whether a permutation test of the decoder says anything: not where labels are shuffled."""
+        return self.title != _CHANCE and not (self.shuffle and self.shuffle_decoder)
+
+    @property
     def draws(self) -> bool:
         """Whether a seed changes the result."""
         return self.encoder != "none"
 
+
+_CHANCE = "chance, the median position"
 
 METHODS: Mapping[str, Method] = {
     "behavior": Method("CEBRA-Behavior"),
@@ -67,7 +74,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "untrained": Method("untrained encoder", labels=(), encoder="untrained"),
     "no-embedding": Method("no embedding, spike counts", labels=(), encoder="none"),
-    "chance": Method("chance, the median position", labels=(), encoder="none"),
+    "chance": Method(_CHANCE, labels=(), encoder="none"),
 }
 
 
@@ -99,10 +106,11 @@ def run_part(
         The numbers of one (rat, method, seed): errors in cm, R², accuracy, goodness of fit.
     """
     start, method, parts = time.perf_counter(), METHODS[name], split(recording, config)
-    rng = np.random.default_rng(derive_seed(seed, Streams.EVALUATION, len(name)))
+    draw_seed = derive_seed(seed, Streams.EVALUATION)
     labels = {key: parts.train.labels[key] for key in ("position", "direction")}
     if method.shuffle:
-        labels = shuffle_labels(labels, method.shuffle, rng)
+        generator = torch.Generator().manual_seed(draw_seed)
+        labels = shuffle_labels(labels, method.shuffle, generator)
     result: dict[str, Any] = {
         "method": name,
         "title": method.title,
@@ -132,10 +140,11 @@ def run_part(
         for key in ("position", "direction")
     }  # fmt: skip
     result |= _numbers(scores, chance=name == "chance")
-    if name not in ("chance", "permuted", "shifted") and config.num_shuffles:
-        k = scores["position"].setting["n_neighbors"]
-        position = decoder_labels["position"].to_numpy(), parts.test.labels["position"].to_numpy()
-        result |= permutation_p_value(points, position, k, config.num_shuffles, rng)
+    if method.tested and config.num_shuffles:
+        position = decoder_labels["position"], parts.test.labels["position"]
+        result |= permutation_p_values(
+            points, *position, result["k"], config.num_shuffles, draw_seed
+        )
     if seed == 0:
         _save_arrays(folder / f"{name}.npz", points, parts, scores)
     return result | {"seconds": round(time.perf_counter() - start, 2)}

@@ -9,7 +9,18 @@ import numpy as np
 from ...errors import DataError, DataIntegrityError
 from ...types import Recording
 from ...utils.optional import require
-from .common import Key, Keys, LabelKeys, PathLike, Table, assemble, pickle_refused, reading
+from .common import (
+    TRIAL_KEY,
+    Key,
+    Keys,
+    LabelKeys,
+    PathLike,
+    Table,
+    as_mapping,
+    assemble,
+    pickle_refused,
+    reading,
+)
 from .recording_io import HEADER, read_recording
 
 __all__ = ["read_csv", "read_npy", "read_npz"]
@@ -43,9 +54,7 @@ def read_npy(
         except ValueError as error:
             raise _named(error, path) from error
     table = Table(str(path), ["neural"], lambda _: array)
-    return assemble(
-        table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
-    )
+    return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
 
 
 def read_npz(
@@ -148,12 +157,54 @@ def read_csv(
     table = Table(str(path), keys, columns.__getitem__)
     if neural is None:
         neural = _remaining(table, labels, trial)
-    return assemble(
-        table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
-    )
+    return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
 
 
 def _named(error: ValueError, path: Path) -> Exception:
     """Numpy refuses Python objects in three wordings; ours is one and names the file."""
     words = ("pickle", "Object arrays", "Python objects")
     return pickle_refused(path) if any(word in str(error) for word in words) else error
+
+
+def _first_row(path: Path, separator: str) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        row = next((row for row in csv.reader(file, delimiter=separator) if row), None)
+    if row is None:
+        raise DataIntegrityError(f"{path} must have at least one row; it is empty.")
+    return [cell.strip().removeprefix("\ufeff") for cell in row]
+
+
+def _is_header(cells: list[str], path: Path) -> bool:
+    """Whether the first row names the columns: words do, numbers do not."""
+    unnamed_index = cells[0] == "" and len(cells) > 1
+    numeric = [_is_number(cell) for cell in cells[unnamed_index:]]
+    counted = [str(index) for index in range(len(cells) - unnamed_index)]
+    if unnamed_index or not any(numeric):
+        return True
+    if all(numeric) and not (len(cells) > 1 and cells == counted):
+        return False
+    raise DataError(
+        f"the first row of a table must clearly be a header or data; {path} begins with "
+        f"{', '.join(cells[:8])}. Pass header=True or header=False."
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _remaining(table: Table, labels: LabelKeys | None, trial: Key | None) -> list[Key]:
+    """Every column that is neither a label nor the trial."""
+    taken = {table.resolve(key, "labels") for key in as_mapping(labels, table.keys).values()}
+    taken.add(TRIAL_KEY if trial is None else table.resolve(trial, "trial"))
+    rest: list[Key] = [key for key in table.keys if key not in taken]
+    if not rest:
+        raise DataError(
+            f"a recording needs columns of activity; all of {', '.join(table.keys)} in "
+            f"{table.where} are labels or trials. Pass neural=."
+        )
+    return rest

@@ -5,19 +5,25 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ...errors import CebraError, DataError, DataIntegrityError
 from ...types import Label, Recording
 
 __all__ = [
+    "TRIAL_KEY",
     "Key",
     "Keys",
     "LabelKeys",
     "PathLike",
     "Table",
     "as_mapping",
+    "as_neural",
+    "as_trial",
     "assemble",
     "pickle_refused",
     "reading",
@@ -98,9 +104,9 @@ def assemble(
     trial_key = table.find([TRIAL_KEY]) if trial is None else table.resolve(trial, "trial")
     with reading(table.where, "one recording"):
         return Recording(
-            neural=np.column_stack([_numbers(table, key) for key in keys]),
+            neural=as_neural(np.column_stack([_numbers(table, key) for key in keys])),
             labels={label: Label(table.load(key), name=label) for label, key in named.items()},
-            trial=None if trial_key is None else table.load(trial_key),
+            trial=None if trial_key is None else as_trial(table.load(trial_key)),
             bin_s=_bin_width(table) if bin_s is None else bin_s,
             name=name,
             source=table.where,
@@ -116,6 +122,17 @@ def as_mapping(labels: LabelKeys | None, keys: Sequence[str]) -> Mapping[str, Ke
         inside = isinstance(key, int) and -len(keys) <= key < len(keys)
         named[keys[int(key)] if inside else str(key)] = key
     return named
+
+
+def as_neural(array: np.ndarray) -> Tensor:
+    """Returns numbers as float32; what is too large becomes infinite and `Recording` says so."""
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+
+
+def as_trial(values: Any) -> Tensor:
+    """Returns trial ids, which may be words, as integers."""
+    return Label(values, "categorical", name="trial").values
 
 
 @contextlib.contextmanager

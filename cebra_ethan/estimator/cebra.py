@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+import warnings
+from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import _param_validation as allowed
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from .data.augment import AUGMENTATIONS, Compose, from_masking_kwargs
-from .data.dataset import ContrastiveDataset, as_labels
-from .data.loader import ContrastiveLoader, make_augmentation
-from .data.sampling import labels_kind
-from .errors import CheckpointError, DataError, InvalidParameterError
-from .metrics.goodness_of_fit import GoodnessOfFit
-from .models.criterions import CRITERIONS, make_criterion
-from .models.model import resolve_model, supported_model_architectures
-from .solver.base import EarlyStoppingSolver, SingleSessionSolver
-from .solver.checkpoint import load_state, save_state
-from .solver.evaluate import goodness_of_fit
-from .solver.history import History
-from .solver.schedules import OPTIMIZERS, SCHEDULERS
-from .types import Augmentation, Objective, Recording
-from .utils.device import resolve_device
-from .utils.seeding import Streams, derive_seed, private_torch_rng, resolve_seed
-from .utils.validation import as_array, check_finite, check_numeric, to_float32
+from ..data.dataset import as_recording
+from ..data.loader import ContrastiveLoader
+from ..errors import DataError, InvalidParameterError
+from ..metrics.goodness_of_fit import GoodnessOfFit
+from ..models.model import resolve_model, supported_model_architectures
+from ..solver.base import SingleSessionSolver
+from ..solver.callbacks import EveryFewSteps
+from ..solver.evaluate import goodness_of_fit
+from ..solver.history import History
+from ..types import Augmentation, Recording
+from ..utils.device import resolve_device
+from ..utils.seeding import Streams, derive_seed, resolve_seed
+from .build import make_loader, make_loaders, make_solver, stopping_options
+from .inputs import check_neural, one_session, user_labels
+from .params import FIXED_BY_FIT, PARAMETER_CONSTRAINTS, check_params
+from .persistence import read_estimator, write_estimator
 
 __all__ = ["CEBRA"]
-
-_STOPPING = {"patience": 10, "min_delta": 0.0, "fraction": 0.1, "every": None}
-"""What `early_stopping=True` means: evaluations, nats, share of time held out, steps."""
-
-_VALID_BATCHES = 20
-
-_FIXED_BY_FIT = (
-    "model_architecture output_dimension num_hidden_units causal hybrid criterion distance "
-    "temperature temperature_mode min_temperature optimizer optimizer_kwargs"
-).split()
 
 
 class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -106,40 +94,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         (200, 3)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "model_architecture": [str],
-        "device": [str, torch.device],
-        "criterion": [allowed.StrOptions(set(CRITERIONS)), nn.Module],
-        "distance": [allowed.StrOptions({"cosine", "euclidean"})],
-        "conditional": [
-            allowed.StrOptions({"time", "time_delta", "delta", "delta_normal", "discrete"}),
-            None,
-        ],
-        "temperature": [allowed.Interval(Real, 0, None, closed="neither")],
-        "temperature_mode": [allowed.StrOptions({"constant", "auto"})],
-        "min_temperature": [allowed.Interval(Real, 0, None, closed="neither"), None],
-        "time_offsets": [allowed.Interval(Integral, 1, None, closed="left")],
-        "delta": [allowed.Interval(Real, 0, None, closed="neither"), None],
-        "max_iterations": [allowed.Interval(Integral, 1, None, closed="left")],
-        "max_adapt_iterations": [allowed.Interval(Integral, 1, None, closed="left")],
-        "batch_size": [allowed.Interval(Integral, 2, None, closed="left"), None],
-        "learning_rate": [allowed.Interval(Real, 0, None, closed="neither")],
-        "optimizer": [allowed.StrOptions(set(OPTIMIZERS))],
-        "output_dimension": [allowed.Interval(Integral, 1, None, closed="left")],
-        "verbose": ["verbose"],
-        "num_hidden_units": [allowed.Interval(Integral, 2, None, closed="left")],
-        "pad_before_transform": ["boolean"],
-        "hybrid": ["boolean"],
-        "optimizer_kwargs": [tuple, list],
-        "masking_kwargs": [tuple, list, None],
-        "random_state": ["random_state"],
-        "early_stopping": ["boolean", dict],
-        "num_negatives": [allowed.Interval(Integral, 1, None, closed="left"), None],
-        "augmentation": [dict, callable, None],
-        "scheduler": [allowed.StrOptions(set(SCHEDULERS)), None],
-        "causal": ["boolean"],
-        "prior": [allowed.StrOptions({"empirical", "uniform"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -240,16 +195,15 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             InvalidParameterError: If a parameter is outside its set.
             TrainingDivergedError: If the loss stops being finite.
         """
-        self._check_params()
+        check_params(self)
         recording = self._recording(X, y, labels, trial)
         seed = resolve_seed(self.random_state)
         device = resolve_device(self.device)
-        solver = self._make_solver(recording, seed, device)
-        train, valid = self._loaders(recording, solver, seed, device, self.max_iterations)
-        self._set_fitted(X, recording, solver, seed, device)
-        return self._train(
-            train, valid, callback, callback_frequency, logdir, save_frequency, resume
-        )
+        solver = make_solver(self, recording.num_neurons, seed, device)
+        train, valid = make_loaders(self, recording, solver, seed, self.max_iterations)
+        self._set_fitted(X, recording, solver, seed)
+        files = {"logdir": logdir, "save_frequency": save_frequency, "resume": resume}
+        return self._train(train, valid, callback, callback_frequency, **files)
 
     def partial_fit(
         self,
@@ -275,10 +229,15 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         if not hasattr(self, "model_"):
             return self.fit(
-                X, y, *labels, trial=trial, callback=callback, callback_frequency=callback_frequency
+                X,
+                y,
+                *labels,
+                trial=trial,
+                callback=callback,
+                callback_frequency=callback_frequency,
             )
-        self._check_params()
-        for name in _FIXED_BY_FIT:
+        check_params(self)
+        for name in FIXED_BY_FIT:
             if getattr(self, name) != self._fitted_params[name]:
                 raise InvalidParameterError(
                     f"partial_fit continues the fitted model, so {name} must stay "
@@ -288,9 +247,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         for group in self.solver_.optimizer.param_groups:
             group["lr"] = self.learning_rate
         steps = self.solver_.num_steps + self.max_iterations
-        train, valid = self._loaders(
-            recording, self.solver_, self.random_state_, self.device_, steps
-        )
+        train, valid = make_loaders(self, recording, self.solver_, self.random_state_, steps)
         return self._train(train, valid, callback, callback_frequency)
 
     def transform(
@@ -313,7 +270,11 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             DataError: If `X` does not have the fitted neurons.
         """
         check_is_fitted(self, "model_")
-        self._check_session(session_id)
+        if session_id is not None and (type(session_id) is not int or session_id != 0):
+            raise InvalidParameterError(
+                "session_id must be None or 0, as one session was fitted (range 0 to 0); got "
+                f"{session_id!r}."
+            )
         if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
             raise InvalidParameterError(
                 f"batch_size must be a positive integer or None; got {batch_size!r}."
@@ -348,14 +309,9 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "model_")
         recording = self._recording(X, y, labels, trial, fitted=True)
-        loader = self._loader(
-            recording,
-            derive_seed(self.random_state_, Streams.EVALUATION),
-            self.device_,
-            num_batches,
-            augmented=False,
-            batch_size=self.batch_size or 512,
-        )
+        seed = derive_seed(self.random_state_, Streams.EVALUATION)
+        size = min(self.batch_size or 512, len(recording))
+        loader = make_loader(self, recording, seed, self.device_, num_batches, size)
         return goodness_of_fit(self.model_, self.solver_.objectives[0], loader)
 
     def to(self, device: str | torch.device) -> CEBRA:
@@ -373,25 +329,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             CheckpointError: If a parameter is an object that a file cannot hold.
         """
         check_is_fitted(self, "model_")
-        params = self.get_params(deep=False) | {"random_state": self.random_state_}
-        params["device"] = str(params["device"])
-        fitted = {
-            "n_features_in_": self.n_features_in_,
-            "label_kinds_": dict(self.label_kinds_),
-            "random_state_": self.random_state_,
-            "fitted_params": {name: self._fitted_params[name] for name in _FIXED_BY_FIT},
-        }
-        if hasattr(self, "feature_names_in_"):
-            fitted["feature_names_in_"] = self.feature_names_in_.tolist()
-        save_state(
-            filename,
-            {
-                "kind": "estimator",
-                "params": params,
-                "fitted": fitted,
-                "solver": self.solver_.state_dict(),
-            },
-        )
+        write_estimator(self, self._fitted_params, filename)
 
     @classmethod
     def load(cls, filename: str | os.PathLike[str], device: str | None = None) -> CEBRA:
@@ -404,9 +342,11 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Raises:
             CheckpointError: If the file is damaged, foreign, or does not fit this class.
         """
-        from ._persistence import restore
-
-        return restore(cls, load_state(filename), filename, device)
+        estimator, solver, fitted = read_estimator(cls, filename, device)
+        estimator._set_solver(solver)
+        for name, value in fitted.items():
+            setattr(estimator, name, value)
+        return estimator
 
     @classmethod
     def supported_model_architectures(cls, pattern: str = "*") -> list[str]:
@@ -434,36 +374,6 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def _check_params(self) -> None:
-        try:
-            self._validate_params()
-        except allowed.InvalidParameterError as error:
-            raise InvalidParameterError(str(error)) from None
-        resolve_model(self.model_architecture)
-        rules = (
-            (
-                self.temperature_mode == "auto"
-                and self.min_temperature is not None
-                and self.min_temperature > self.temperature,
-                "min_temperature must not exceed temperature; got "
-                f"{self.min_temperature!r} and {self.temperature!r}",
-            ),
-            (
-                (self.conditional in ("delta", "delta_normal")) != (self.delta is not None),
-                "delta goes with conditional='delta_normal' and only with it; got "
-                f"delta={self.delta!r} and conditional={self.conditional!r}",
-            ),
-        )
-        for broken, rule in rules:
-            if broken:
-                raise InvalidParameterError(f"{rule}. Change one of both.")
-        if isinstance(self.early_stopping, dict):
-            unknown = sorted(set(self.early_stopping) - set(_STOPPING))
-            if unknown:
-                raise InvalidParameterError(
-                    f"early_stopping takes {', '.join(_STOPPING)}; got {', '.join(unknown)}."
-                )
-
     def _recording(
         self,
         X: Any,
@@ -475,29 +385,61 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         min_samples: int | None = None,
     ) -> Recording:
         """Returns the checked recording of what the user passed."""
-        (X,), y = self._one_session(X, y)
-        X = as_array(X, "X")
-        span = resolve_model(self.model_architecture)(1, 2, 1).offset.span
+        X, y, labels, trial = one_session(X, y, labels, trial)
+        array = check_neural(X, self)
+        span = resolve_model(self.model_architecture)(1, 8, 1).offset.span
         needed = min_samples or span + self.time_offsets
-        array = check_array(
-            X, dtype=None if _is_numeric(X) else "numeric", ensure_all_finite=False,
-            ensure_min_samples=1, estimator=self, input_name="X",
-        )
-        check_numeric(array, "X")
-        check_finite(array, "X")
         if len(array) < needed:
             raise DataError(
                 f"{self.model_architecture} with time_offsets={self.time_offsets} needs at least "
-                f"{needed} time bins; got n_samples={len(array)}. Pass more data or a smaller model."
+                f"{needed} time bins; got n_samples={len(array)}. Pass more data, or a smaller "
+                "model or time_offsets."
             )
         if fitted:
             validate_data(self, X, reset=False, skip_check_array=True)
-        given = [one for one in (y, *labels) if one is not None]
-        named = as_labels(given[0]) if len(given) == 1 and isinstance(given[0], Mapping) else (
-            as_labels(given) if given else {}
-        )
-        recording = Recording(
-            torch.from_numpy(to_float32(array, "X")), named,
-            None if trial is None else np.asarray(as_array(trial, "trial")), name="X",
-        )
+        recording = as_recording(array, labels=user_labels(y, *labels), trial=trial, name="X")
+        silent = int((recording.neural == recording.neural[0]).all(dim=0).sum())
+        if silent and not fitted:
+            warnings.warn(
+                f"{silent} of {recording.num_neurons} neurons in X are constant: they carry no "
+                "information",
+                UserWarning,
+                stacklevel=4,
+            )
         return recording
+
+    def _set_fitted(
+        self, X: Any, recording: Recording, solver: SingleSessionSolver, seed: int
+    ) -> None:
+        """Takes over a new model; everything was checked before."""
+        validate_data(self, X, reset=True, skip_check_array=True)
+        self._set_solver(solver)
+        self.random_state_ = seed
+        self.label_kinds_ = {name: label.kind for name, label in recording.labels.items()}
+
+    def _set_solver(self, solver: SingleSessionSolver) -> None:
+        self.solver_, self.model_ = solver, solver.model
+        self.offset_, self.device_ = solver.model.offset, solver.device
+        self._fitted_params = {name: getattr(self, name) for name in FIXED_BY_FIT}
+
+    def _train(
+        self,
+        train: ContrastiveLoader,
+        valid: ContrastiveLoader | None,
+        callback: Callable[[int, SingleSessionSolver], None] | None,
+        callback_frequency: int | None,
+        **files: Any,
+    ) -> CEBRA:
+        callbacks: list[Any] = []
+        if callback is not None:
+            every = callback_frequency or 1
+            callbacks.append(EveryFewSteps(lambda step: callback(step, self.solver_), every))
+        self.solver_.fit(
+            train,
+            valid,
+            valid_frequency=stopping_options(self)["every"],
+            progress=bool(self.verbose),
+            callbacks=callbacks,
+            **files,
+        )
+        return self

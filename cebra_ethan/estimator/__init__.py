@@ -1,0 +1,5 @@
+"""The scikit-learn face."""
+
+from .cebra import CEBRA
+
+__all__ = ["CEBRA"]

@@ -1,0 +1,136 @@
+"""From an estimator's parameters to a solver and loaders."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..data.augment import Compose, from_masking_kwargs
+from ..data.dataset import ContrastiveDataset
+from ..data.loader import ContrastiveLoader, make_augmentation
+from ..data.split import time_split
+from ..models.criterions import make_criterion
+from ..models.model import resolve_model
+from ..solver.base import EarlyStoppingSolver, SingleSessionSolver
+from ..solver.schedules import OPTIMIZERS, SCHEDULERS
+from ..types import Augmentation, Recording
+from ..utils.seeding import Streams, derive_seed, private_torch_rng
+
+if TYPE_CHECKING:
+    from .cebra import CEBRA
+
+__all__ = ["EARLY_STOPPING", "make_loader", "make_loaders", "make_solver", "stopping_options"]
+
+EARLY_STOPPING: Mapping[str, Any] = {
+    "patience": 10,
+    "min_delta": 0.0,
+    "fraction": 0.1,
+    "every": None,
+}
+"""What `early_stopping=True` means: evaluations, nats, share of time held out, steps."""
+
+_VALID_BATCHES = 20
+
+
+def stopping_options(params: CEBRA) -> dict[str, Any]:
+    """Returns patience, min_delta, fraction and every."""
+    given = params.early_stopping if isinstance(params.early_stopping, dict) else {}
+    return {**EARLY_STOPPING, **given}
+
+
+def make_solver(
+    params: CEBRA, num_neurons: int, seed: int, device: torch.device
+) -> SingleSessionSolver:
+    """Returns a solver with new weights that depend on the seed alone."""
+    with private_torch_rng(derive_seed(seed, Streams.INITIALISATION)):
+        model = resolve_model(params.model_architecture)(
+            num_neurons, params.num_hidden_units, params.output_dimension, causal=params.causal
+        ).to(device)
+    criterion = make_criterion(
+        copy.deepcopy(params.criterion),
+        params.distance,
+        params.temperature,
+        params.temperature_mode,
+        params.min_temperature,
+    ).to(device)
+    optimizer = OPTIMIZERS[params.optimizer](
+        [*model.parameters(), *criterion.parameters()],
+        lr=params.learning_rate,
+        **dict(params.optimizer_kwargs),
+    )
+    schedule = None
+    if params.scheduler is not None:
+        schedule = SCHEDULERS[params.scheduler](optimizer, params.max_iterations)
+    if not params.early_stopping:
+        return SingleSessionSolver(model, criterion, optimizer, scheduler=schedule)
+    options = stopping_options(params)
+    return EarlyStoppingSolver(
+        model,
+        criterion,
+        optimizer,
+        patience=options["patience"],
+        min_delta=options["min_delta"],
+        scheduler=schedule,
+    )
+
+
+def make_loaders(
+    params: CEBRA, recording: Recording, solver: SingleSessionSolver, seed: int, num_steps: int
+) -> tuple[ContrastiveLoader, ContrastiveLoader | None]:
+    """Returns the loader of the training part, and that of the held-out part if there is one."""
+    device, offset = solver.device, solver.model.offset
+    train, valid = recording, None
+    if params.early_stopping:
+        gap = offset.span + params.time_offsets
+        train, valid = time_split(recording, stopping_options(params)["fraction"], gap)
+    augmentation = make_params_augmentation(params)
+    loader = make_loader(params, train, seed, device, num_steps, params.batch_size, augmentation)
+    loader.bind(offset)  # what cannot be drawn is said before anything is trained
+    if valid is None:
+        return loader, None
+    size = min(params.batch_size or 512, len(valid))
+    fixed = derive_seed(seed, Streams.VALIDATION)
+    return loader, make_loader(params, valid, fixed, device, _VALID_BATCHES, size).bind(offset)
+
+
+def make_loader(
+    params: CEBRA,
+    recording: Recording,
+    seed: int,
+    device: torch.device,
+    num_steps: int,
+    batch_size: int | None,
+    augmentation: Augmentation | None = None,
+) -> ContrastiveLoader:
+    """Returns a loader that draws as the parameters say."""
+    dataset = ContrastiveDataset(
+        recording,
+        time_offset=params.time_offsets,
+        num_negatives=params.num_negatives,
+        conditional=params.conditional,
+        delta=params.delta,
+        prior=params.prior,
+    )
+    return ContrastiveLoader(
+        dataset,
+        batch_size,
+        num_steps,
+        random_state=seed,
+        augmentation=augmentation,
+        device=device,
+    )
+
+
+def make_params_augmentation(params: CEBRA) -> Augmentation | None:
+    """Returns what `augmentation` and `masking_kwargs` ask for, in this order."""
+    steps: list[Augmentation] = []
+    if isinstance(params.augmentation, Mapping):
+        steps.append(make_augmentation(params.augmentation))
+    elif params.augmentation is not None:
+        steps.append(params.augmentation)
+    if params.masking_kwargs:
+        steps.append(from_masking_kwargs(params.masking_kwargs))
+    return Compose(tuple(steps)) if steps else None

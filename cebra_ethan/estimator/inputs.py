@@ -1,0 +1,85 @@
+"""What users pass to `fit` and `transform`, checked and brought into one form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array
+
+from ..data.dataset import as_labels
+from ..errors import DataError
+from ..types import Label
+from ..utils.validation import as_array, check_finite, check_numeric
+
+__all__ = ["check_neural", "one_session", "user_labels"]
+
+
+def one_session(
+    X: Any, y: Any, labels: Sequence[Any], trial: Any
+) -> tuple[Any, Any, Sequence[Any], Any]:
+    """Takes the only session out of lists of sessions; other input comes back as it is.
+
+    A list of sessions is a list or tuple of two-dimensional arrays; labels and trials are then
+    lists of the same length.
+
+    Raises:
+        DataError: If there are several sessions, or labels for another number of them.
+    """
+    if not (isinstance(X, (list, tuple)) and len(X) and getattr(X[0], "ndim", 0) == 2):
+        return X, y, labels, trial
+    for name, value in (("y", y), *((f"label {k + 1}", v) for k, v in enumerate(labels))):
+        if value is not None and len(value) != len(X):
+            raise DataError(
+                f"{name} must list one entry for each session; got {len(value)} for {len(X)} "
+                "sessions. Pass lists of equal length."
+            )
+    if len(X) > 1:
+        raise DataError(
+            f"training on several sessions together is not there yet; got {len(X)} sessions. Fit "
+            "one estimator for each, and compare them with metrics.consistency."
+        )
+    first = [None if value is None else value[0] for value in (y, *labels)]
+    return X[0], first[0], first[1:], None if trial is None else trial[0]
+
+
+def check_neural(X: Any, estimator: BaseEstimator) -> np.ndarray:
+    """Returns activity as a finite two-dimensional array of numbers.
+
+    Raises:
+        DataError: If values are missing, masked, NaN or infinite, or the shape is wrong.
+        DataTypeError: If the type is not a number.
+        TypeError: If the matrix is sparse.
+    """
+    X = as_array(X, "X")
+    kind = getattr(getattr(X, "dtype", None), "kind", "O")
+    array = check_array(
+        X,
+        dtype=None if kind in "biufmM" else "numeric",
+        ensure_all_finite=False,
+        estimator=estimator,
+        input_name="X",
+    )
+    check_numeric(array, "X")
+    check_finite(array, "X")
+    return np.asarray(array)
+
+
+def user_labels(*given: Any) -> dict[str, Label]:
+    """Returns the labels of `fit(X, y, *labels)` by name.
+
+    A mapping keeps its names, a table its column names; the rest are numbered.
+    """
+    named: dict[str, Any] = {}
+    for value in given:
+        if value is None:
+            continue
+        if isinstance(value, Mapping):
+            named |= dict(value)
+        elif isinstance(value, Label):
+            named[f"label {len(named)}" if value.name in ("label", *named) else value.name] = value
+        else:
+            named[f"label {len(named)}"] = as_array(value, "y")
+    return as_labels(named)

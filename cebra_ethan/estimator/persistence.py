@@ -1,0 +1,161 @@
+"""A fitted estimator as a state that a file can hold, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import CheckpointError, InvalidParameterError
+from ..solver.base import SingleSessionSolver
+from ..solver.checkpoint import check_finite_weights, load_state, save_state
+from ..utils.device import resolve_device
+from .build import make_solver
+from .params import check_params
+
+if TYPE_CHECKING:
+    from .cebra import CEBRA
+
+__all__ = ["FITTED", "read_estimator", "write_estimator"]
+
+FITTED: Mapping[str, tuple[type, ...]] = {
+    "n_features_in_": (int,),
+    "feature_names_in_": (list, type(None)),
+    "label_kinds_": (dict,),
+    "random_state_": (int,),
+}
+"""What a checkpoint may set on an estimator, and the types of it."""
+
+_MAX_COUNT = 1 << 24
+"""No width, count of neurons or of dimensions is larger; a damaged one would take all memory."""
+
+
+def write_estimator(
+    estimator: CEBRA, fitted_params: Mapping[str, Any], path: str | os.PathLike[str]
+) -> None:
+    """Writes a fitted estimator, see `CEBRA.save`."""
+    names = getattr(estimator, "feature_names_in_", None)
+    seed = {"random_state": estimator.random_state_}
+    state = {
+        "kind": "estimator",
+        "params": _to_plain({**estimator.get_params(deep=False), **fitted_params, **seed}),
+        "fitted": {
+            "n_features_in_": int(estimator.n_features_in_),
+            "feature_names_in_": None if names is None else names.tolist(),
+            "label_kinds_": dict(estimator.label_kinds_),
+            "random_state_": estimator.random_state_,
+        },
+        "solver": estimator.solver_.state_dict(),
+    }
+    save_state(path, state)
+
+
+def read_estimator(
+    cls: type[CEBRA], path: str | os.PathLike[str], device: str | None
+) -> tuple[CEBRA, SingleSessionSolver, dict[str, Any]]:
+    """Returns an unfitted estimator, its solver, and the attributes to set; see `CEBRA.load`."""
+    state = load_state(path)
+    _check_schema(state, cls._parameter_constraints, path)
+    estimator, fitted = cls(**state["params"]), state["fitted"]
+    num_neurons, seed = fitted["n_features_in_"], fitted["random_state_"]
+    try:
+        check_params(estimator)
+        shapes = make_solver(estimator, num_neurons, seed, torch.device("meta"))
+        _check_weights(shapes.model.state_dict(), state["solver"]["model"], path)
+        here = resolve_device(device or _device_here(estimator.device))
+        solver = make_solver(estimator, num_neurons, seed, here)
+        solver.load_state_dict(state["solver"])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"a checkpoint must describe a CEBRA estimator; {path} does not: {error}"
+        ) from error
+    known = {name: value for name, value in fitted.items() if value is not None}
+    if "feature_names_in_" in known:
+        known["feature_names_in_"] = np.asarray(known["feature_names_in_"], dtype=object)
+    return estimator, solver, known
+
+
+def _check_schema(
+    state: Mapping[str, Any], params: Iterable[str], path: str | os.PathLike[str]
+) -> None:
+    """Refuses a state whose keys or types are not those that `CEBRA.save` writes.
+
+    Raises:
+        CheckpointError: With the key at fault.
+    """
+    if state.get("kind") != "estimator":
+        raise CheckpointError(
+            f"{path} is not the checkpoint of an estimator but of {state.get('kind')!r}."
+        )
+    for part, expected in (
+        ("", ("kind", "params", "fitted", "solver")),
+        ("params", params),
+        ("fitted", FITTED),
+    ):
+        content = state.get(part) if part else state
+        if not isinstance(content, dict) or set(content) != set(expected):
+            found = set(content) if isinstance(content, dict) else set()
+            odd = sorted(map(str, found ^ set(expected)))
+            raise CheckpointError(
+                f"a checkpoint must hold the keys of its schema; in {path}, {part or 'the state'} "
+                f"lacks or has in excess: {', '.join(odd)}. Save it with this version again."
+            )
+    for name, types in FITTED.items():
+        value = state["fitted"][name]
+        if not isinstance(value, types) or isinstance(value, bool):
+            raise CheckpointError(f"{name} in {path} has the type {type(value).__name__}.")
+    sizes = {"n_features_in_": state["fitted"]["n_features_in_"]} | {
+        name: state["params"][name] for name in ("num_hidden_units", "output_dimension")
+    }
+    for name, size in sizes.items():
+        if not isinstance(size, int) or not 0 < size < _MAX_COUNT:
+            raise CheckpointError(f"{name} in {path} must be below {_MAX_COUNT}; got {size!r}.")
+
+
+def _check_weights(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: str | os.PathLike[str]
+) -> None:
+    """Refuses weights of other names or shapes than a model has, and such that are not finite.
+
+    Raises:
+        CheckpointError: With the name at fault.
+    """
+    shapes = {name: tuple(value.shape) for name, value in expected.items()}
+    if not isinstance(found, dict) or shapes != {n: tuple(v.shape) for n, v in found.items()}:
+        odd = [
+            n
+            for n in {**shapes, **found}
+            if shapes.get(n) != tuple(getattr(found.get(n), "shape", ()))
+        ]
+        raise CheckpointError(
+            f"weights must have the names and shapes of the model that {path} describes; "
+            f"{', '.join(odd[:3])} do not fit."
+        )
+    check_finite_weights(dict(found), path)
+
+
+def _device_here(device: str) -> str:
+    """Returns the saved device where it is available, else what is."""
+    try:
+        return str(resolve_device(device))
+    except InvalidParameterError:
+        return "cuda_if_available"
+
+
+def _to_plain(value: Any) -> Any:
+    """Returns numpy scalars as Python numbers and devices as strings, inside nests too."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_to_plain(one) for one in value)
+    if isinstance(value, dict):
+        return {key: _to_plain(one) for key, one in value.items()}
+    return value
