@@ -65,9 +65,9 @@ def _entries(path: str, error: type[Exception]) -> list[tuple[str, int, Any]]:
             raise error(f"{path}, line 1: the file must hold 'key: value' lines; it does not.")
         return [
             (
-                str(loader.construct_object(key, deep=True)),  # type: ignore[no-untyped-call]
+                str(loader.construct_object(key, deep=True)),
                 key.start_mark.line + 1,
-                loader.construct_object(value, deep=True),  # type: ignore[no-untyped-call]
+                loader.construct_object(value, deep=True),
             )
             for key, value in node.value
         ]
@@ -81,10 +81,10 @@ def _entries(path: str, error: type[Exception]) -> list[tuple[str, int, Any]]:
         raise error(f"{path} is nested too deeply to be a configuration.") from None
     finally:
         if loader is not None:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml ships no types
     """The safe loader, which also refuses a key that comes twice in a nested mapping."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

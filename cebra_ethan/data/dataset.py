@@ -14,7 +14,8 @@ from ..errors import DataError
 from ..types import Batch, Indices, Label, Offset, Recording
 from ..utils.validation import as_array, check_finite, check_numeric, to_float32
 from .neighbors import Ties
-from .sampling import Conditional, Prior, Sampler, SamplingOptions, make_sampler
+from .sampler import Conditional, Prior, Sampler, SamplingOptions
+from .sampling import make_sampler
 
 __all__ = ["BehavioralDataset", "ContrastiveDataset", "NeuralDataset", "as_labels", "as_recording"]
 
@@ -77,6 +78,7 @@ class ContrastiveDataset(NeuralDataset):
         delta: Standard deviation for `"delta_normal"`, in the label's unit.
         prior: `"empirical"` or `"uniform"` (over classes), see `SamplingOptions`.
         ties: How equal labels are told apart, see `NearestLabel`.
+        hybrid: Draw two positives, one by behaviour and one by time.
         name: What messages call the recording.
 
     Raises:
@@ -96,6 +98,7 @@ class ContrastiveDataset(NeuralDataset):
         delta: float | None = None,
         prior: Prior | None = None,
         ties: Ties = "uniform",
+        hybrid: bool = False,
         name: str = "recording",
     ) -> None:
         super().__init__(as_recording(neural, labels=labels, trial=trial, name=name))
@@ -106,6 +109,7 @@ class ContrastiveDataset(NeuralDataset):
             delta=delta,
             prior=prior,
             ties=ties,
+            hybrid=hybrid,
         )
 
     def sampler(self, offset: Offset, device: torch.device | str = "cpu") -> Sampler:

@@ -15,7 +15,7 @@ from ..types import Augmentation, Batch, Indices, Offset, Recording
 from ..utils.seeding import Streams, derive_seed, resolve_seed
 from .augment import AUGMENTATIONS, Compose
 from .dataset import ContrastiveDataset
-from .sampling import Roll
+from .sampler import Roll
 
 __all__ = ["AugmentedContrastiveLoader", "ContrastiveLoader", "make_augmentation"]
 

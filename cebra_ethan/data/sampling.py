@@ -13,6 +13,7 @@ sampler                 a positive is
 `GaussianDeltaSampler`  the same, with the change drawn from a normal distribution
 `ClassSampler`          a bin of the same class
 `MixedSampler`          as `DeltaSampler`, among the bins of the same class
+`HybridSampler`         two: one as `DeltaSampler` (or a sibling), one as `TimeSampler`
 ======================  ========================================================================
 
 References:
@@ -23,18 +24,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InvalidParameterError
-from ..types import Indices, Offset, Recording
-from .neighbors import NearestLabel, Ties
+from ..types import Offset, Recording
+from .neighbors import NearestLabel
 from .rows import Classes, coordinates, joint_class, labels_kind, names, pick, valid_rows
+from .sampler import Conditional, Prior, Roll, Sampler, SamplingOptions
 
 __all__ = [
     "SAMPLERS",
@@ -42,6 +42,7 @@ __all__ = [
     "Conditional",
     "DeltaSampler",
     "GaussianDeltaSampler",
+    "HybridSampler",
     "MixedSampler",
     "Prior",
     "Roll",
@@ -50,169 +51,6 @@ __all__ = [
     "TimeSampler",
     "make_sampler",
 ]
-
-Conditional = Literal["time", "time_delta", "delta", "delta_normal", "discrete"]
-Prior = Literal["empirical", "uniform"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplingOptions:
-    """How triplets are drawn.
-
-    Args:
-        conditional: What makes a positive, a key of `SAMPLERS`; `None` takes what suits the
-            labels. `"delta"` is an old name of `"delta_normal"`.
-        time_offset: Bins between a reference and its positive, or over which a label changes.
-        delta: Standard deviation of the change of `"delta_normal"`, in the label's unit.
-        num_negatives: Negatives of each reference; `None` shares the batch's among all.
-        prior: References and negatives uniform over bins (`"empirical"`) or over classes
-            (`"uniform"`); `None` is empirical for classes alone and uniform beside other labels.
-        ties: How to choose among bins with the same label, see `NearestLabel`.
-    """
-
-    conditional: Conditional | None = None
-    time_offset: int = 1
-    delta: float | None = None
-    num_negatives: int | None = None
-    prior: Prior | None = None
-    ties: Ties = "uniform"
-
-    def __post_init__(self) -> None:
-        if self.conditional == "delta":
-            object.__setattr__(self, "conditional", "delta_normal")
-        for name, value in (
-            ("time_offset", self.time_offset),
-            ("num_negatives", self.num_negatives),
-        ):
-            if value is not None and not _is_count(value):
-                raise InvalidParameterError(
-                    f"{name} must be a positive integer; got {value!r}. "
-                    "It counts time bins or draws."
-                )
-        for name, choice, allowed in (
-            ("conditional", self.conditional, get_args(Conditional)),
-            ("prior", self.prior, get_args(Prior)),
-            ("ties", self.ties, get_args(Ties)),
-        ):
-            if choice is not None and choice not in allowed:
-                raise InvalidParameterError(
-                    f"{name} must be one of {', '.join(allowed)}; got {choice!r}."
-                )
-        if (self.conditional == "delta_normal") != (self.delta is not None):
-            raise InvalidParameterError(
-                "delta, the standard deviation of the label's change, goes with "
-                f"conditional='delta_normal' and only with it; got delta={self.delta!r} and "
-                f"conditional={self.conditional!r}. Set both or neither."
-            )
-        if self.delta is not None and not _is_positive(self.delta):
-            raise InvalidParameterError(
-                f"delta must be a positive, finite number; got {self.delta!r}. "
-                "It is in the label's unit."
-            )
-
-
-def _is_count(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, Real) and 0 < float(value) < float("inf")
-
-
-class Roll(NamedTuple):
-    """The randomness of one or more steps: drawn rows, and numbers that choose the positives."""
-
-    reference: Int[Tensor, " batch"]
-    negative: Int[Tensor, "batch *negatives"]
-    chance: Float[Tensor, "batch numbers"]
-
-
-class Sampler:
-    """Draws triplets from one recording.
-
-    Args:
-        recording: Gives labels and trials.
-        offset: Receptive field; only bins whose whole window lies inside a trial are drawn.
-        options: How to draw.
-        device: Where the rows live; a generator given to `roll` must live there too.
-
-    Attributes:
-        rows: The bins that may be drawn, `(n,)`, ascending.
-
-    Raises:
-        DataError: If no trial is long enough, or a label leaves no pair to draw.
-    """
-
-    num_numbers = 0
-    """Random numbers that a positive needs."""
-
-    def __init__(
-        self,
-        recording: Recording,
-        offset: Offset,
-        options: SamplingOptions,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.options, self.device = options, torch.device(device)
-        self.rows = valid_rows(recording, offset, self._displacement).to(self.device)
-        self.labels = recording.labels
-
-    @property
-    def _displacement(self) -> int:
-        """Bins that a trial needs beyond one window."""
-        return self.options.time_offset
-
-    def roll(self, size: int | None, generator: torch.Generator) -> Roll:
-        """Spends the randomness of one step.
-
-        Args:
-            size: Rows to draw, `B`; `None` takes each bin once, with the same bins in random
-                order as negatives (full batch).
-            generator: Source of all randomness; lives on `self.device`.
-        """
-        if size is None:
-            reference = self._references
-            negative = reference[
-                torch.randperm(len(reference), generator=generator, device=self.device)
-            ]
-        else:
-            reference = self._draw_reference(self._uniform((size,), generator))
-            negative = self._draw_negative(self._uniform((size,), generator))
-        num_negatives = self.options.num_negatives
-        if num_negatives is not None:
-            negative = self._draw_negative(
-                self._uniform((len(reference), num_negatives), generator)
-            )
-        return Roll(reference, negative, self._roll_chance(len(reference), generator))
-
-    def resolve(self, roll: Roll) -> Indices:
-        """Returns the drawn rows; `roll` may be the concatenation of many steps."""
-        return Indices(roll.reference, (self._positive(roll),), roll.negative)
-
-    def draw(self, size: int | None, generator: torch.Generator) -> Indices:
-        """Returns the rows of one step, see `roll`."""
-        return self.resolve(self.roll(size, generator))
-
-    @property
-    def _references(self) -> Int[Tensor, " references"]:
-        return self.rows
-
-    def _draw_reference(self, chance: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        return pick(self._references, chance)
-
-    def _draw_negative(self, chance: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        return pick(self.rows, chance)
-
-    def _roll_chance(
-        self, size: int, generator: torch.Generator
-    ) -> Float[Tensor, "batch numbers"]:
-        return self._uniform((size, self.num_numbers), generator)
-
-    def _uniform(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return torch.rand(shape, generator=generator, device=self.device, dtype=torch.float64)
-
-    def _positive(self, roll: Roll) -> Int[Tensor, " batch"]:
-        raise NotImplementedError(f"{type(self).__name__} does not say what a positive is")
 
 
 class TimeSampler(Sampler):
@@ -233,8 +71,8 @@ class TimeSampler(Sampler):
     def _references(self) -> Int[Tensor, " references"]:
         return self._earlier
 
-    def _positive(self, roll: Roll) -> Int[Tensor, " batch"]:
-        return roll.reference + self.options.time_offset
+    def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
+        return (roll.reference + self.options.time_offset,)
 
 
 class DeltaSampler(Sampler):
@@ -283,8 +121,8 @@ class DeltaSampler(Sampler):
     def _query(self, roll: Roll) -> Float[Tensor, "batch more"]:
         return self._coordinates[roll.reference] + self._change(roll)
 
-    def _positive(self, roll: Roll) -> Int[Tensor, " batch"]:
-        return self._index(self._query(roll), roll.chance[:, 0])
+    def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
+        return (self._index(self._query(roll), roll.chance[:, 0]),)
 
 
 class GaussianDeltaSampler(DeltaSampler):
@@ -344,8 +182,8 @@ class ClassSampler(Sampler):
 
     _draw_negative = _draw_reference
 
-    def _positive(self, roll: Roll) -> Int[Tensor, " batch"]:
-        return self._classes.same(roll.reference, roll.chance[:, 0])
+    def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
+        return (self._classes.same(roll.reference, roll.chance[:, 0]),)
 
 
 class MixedSampler(DeltaSampler):
@@ -382,6 +220,29 @@ class MixedSampler(DeltaSampler):
     def _query(self, roll: Roll) -> Float[Tensor, "batch more"]:
         group = self._apart * self._code[roll.reference, None].double()
         return torch.cat([super()._query(roll), group], dim=1)
+
+
+class HybridSampler(TimeSampler):
+    """Two positives for each reference: by behaviour, then by time."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        offset: Offset,
+        options: SamplingOptions,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(recording, offset, options, device)
+        behavior = replace(options, hybrid=False)
+        self._behavior = make_sampler(recording, offset, behavior, device)
+
+    def _roll_chance(
+        self, size: int, generator: torch.Generator
+    ) -> Float[Tensor, "batch numbers"]:
+        return self._behavior._roll_chance(size, generator)
+
+    def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
+        return (*self._behavior._positives(roll), *super()._positives(roll))
 
 
 SAMPLERS: Mapping[tuple[str, str], type[Sampler]] = {
@@ -432,6 +293,13 @@ def make_sampler(
             f"{_describe(kinds)} draws without classes. Pass a categorical label and another "
             "conditional, or prior=None."
         )
+    if options.hybrid and issubclass(sampler, TimeSampler):
+        raise InvalidParameterError(
+            "hybrid learns behaviour and time together, so it needs labels and another "
+            f"conditional than time; got {_describe(kinds)} and conditional={conditional!r}. Pass "
+            "labels, or set hybrid=False."
+        )
+    sampler = HybridSampler if options.hybrid else sampler
     return sampler(recording, offset, options, device)
 
 

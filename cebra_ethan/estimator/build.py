@@ -16,7 +16,7 @@ from ..models.criterions import make_criterion
 from ..models.model import resolve_model
 from ..solver.base import EarlyStoppingSolver, SingleSessionSolver
 from ..solver.schedules import OPTIMIZERS, SCHEDULERS
-from ..types import Augmentation, Recording
+from ..types import Augmentation, Objective, Recording
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ EARLY_STOPPING: Mapping[str, Any] = {
 """What `early_stopping=True` means: evaluations, nats, share of time held out, steps."""
 
 _VALID_BATCHES = 20
+
+_HYBRID_DIMS = 3
 
 
 def stopping_options(params: CEBRA) -> dict[str, Any]:
@@ -56,6 +58,10 @@ def make_solver(
         params.temperature_mode,
         params.min_temperature,
     ).to(device)
+    objectives = [Objective(criterion)]
+    if params.hybrid:  # as in `cebra`: behaviour in the first dimensions, time in all of them
+        behavior = Objective(criterion, "behavior", dims=slice(_HYBRID_DIMS))
+        objectives = [behavior, Objective(criterion, "time")]
     optimizer = OPTIMIZERS[params.optimizer](
         [*model.parameters(), *criterion.parameters()],
         lr=params.learning_rate,
@@ -65,11 +71,11 @@ def make_solver(
     if params.scheduler is not None:
         schedule = SCHEDULERS[params.scheduler](optimizer, params.max_iterations)
     if not params.early_stopping:
-        return SingleSessionSolver(model, criterion, optimizer, scheduler=schedule)
+        return SingleSessionSolver(model, objectives, optimizer, scheduler=schedule)
     options = stopping_options(params)
     return EarlyStoppingSolver(
         model,
-        criterion,
+        objectives,
         optimizer,
         patience=options["patience"],
         min_delta=options["min_delta"],
@@ -113,6 +119,7 @@ def make_loader(
         conditional=params.conditional,
         delta=params.delta,
         prior=params.prior,
+        hybrid=params.hybrid,
     )
     return ContrastiveLoader(
         dataset,

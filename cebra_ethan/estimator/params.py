@@ -80,6 +80,11 @@ def check_params(params: CEBRA) -> None:
             "min_temperature must not exceed temperature; got min_temperature="
             f"{lowest!r} and temperature={params.temperature!r}. Change one of both."
         )
+    if params.hybrid and params.output_dimension < 3:
+        raise InvalidParameterError(
+            "hybrid learns behaviour in the first three dimensions, so output_dimension must be "
+            f"at least 3; got {params.output_dimension!r}."
+        )
     unknown = sorted(set(stopping_options(params)) - set(EARLY_STOPPING))
     if unknown:
         raise InvalidParameterError(

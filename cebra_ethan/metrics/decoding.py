@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.model_selection import ParameterGrid
@@ -189,7 +189,7 @@ def decode(
 def windowed_counts(
     neural: Any,
     window_bins: int = 10,
-    segments: Int[np.ndarray, "trials 2"] | None = None,
+    segments: Any = None,
 ) -> Float[np.ndarray, "time neurons"]:
     """Returns the square root of counts averaged over a centred window: no embedding at all.
 
@@ -218,7 +218,7 @@ def windowed_counts(
             "windowed_counts needs non-negative counts (T, N) and window_bins >= 1; got shape "
             f"{counts.shape}, window_bins={window_bins}, minimum {counts.min():g}."
         )
-    bounds = np.array([[0, len(counts)]]) if segments is None else np.asarray(segments)
+    bounds = np.array([[0, len(counts)]]) if segments is None else as_array(segments, "segments")
     flat = bounds.ravel()
     if flat[0] != 0 or flat[-1] != len(counts) or (flat[1:-1:2] != flat[2::2]).any():
         raise DataError(

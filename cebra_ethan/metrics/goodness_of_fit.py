@@ -167,9 +167,9 @@ def infonce(
 
 
 def goodness_of_fit(
-    losses: Float[np.ndarray, " rows"],
+    losses: Any,
     num_negatives: int,
-    blocks: Int[np.ndarray, " rows"] | None = None,
+    blocks: Any = None,
     *,
     confidence: float = 0.95,
     num_resamples: int = 1000,
@@ -204,8 +204,8 @@ def goodness_of_fit(
 
 
 def block_bootstrap_interval(
-    values: Float[np.ndarray, " rows"],
-    blocks: Int[np.ndarray, " rows"],
+    values: Any,
+    blocks: Any,
     confidence: float = 0.95,
     num_resamples: int = 1000,
     seed: int = 0,

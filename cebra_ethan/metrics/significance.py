@@ -2,7 +2,8 @@
 
 Two null hypotheses, and a result should stand against both. `"permute"` shuffles the bins, as the
 paper does; it also destroys the slowness of the label, so almost any slow signal beats it.
-`"shift"` turns the label around by a random lag, which keeps its autocorrelation.
+`"shift"` turns the label around by a random lag, which keeps its autocorrelation; it assumes that
+the label does not drift over the recording, for then some lags are as good as none.
 """
 
 from __future__ import annotations

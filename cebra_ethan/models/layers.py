@@ -37,6 +37,8 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, input: Float[Tensor, "batch channels bins"]) -> Float[Tensor, "batch out _"]:
         """Returns the convolution, `(B, C', L - kernel_size + 1)`, a view of `(L', B, C')`."""
+        if not len(input):  # torch refuses an image without columns
+            return super().forward(input)
         # A channels-last tensor owns its strides even where a dimension has size 1, so the
         # batch dimension of the image is added before the permutation.
         image = input.permute(2, 0, 1).contiguous().unsqueeze(0).permute(0, 3, 1, 2)

@@ -67,7 +67,8 @@ class SingleSessionSolver:
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         single = [Objective(criterion)] if isinstance(criterion, nn.Module) else criterion
         self.objectives = tuple(single)
-        self.criterions = nn.ModuleList(objective.criterion for objective in self.objectives)
+        distinct = dict.fromkeys(objective.criterion for objective in self.objectives)
+        self.criterions = nn.ModuleList(distinct)
         self.history = History()
         self.validation_history: list[tuple[int, float]] = []
         self.num_steps = 0

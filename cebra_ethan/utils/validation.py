@@ -58,8 +58,9 @@ def check_finite(values: np.ndarray, name: str) -> None:
     Raises:
         DataError: With the count and the place of the first value.
     """
-    if values.dtype.kind != "f" or np.isfinite(values.sum(dtype=np.float64)):
-        return  # one pass without a temporary array; a sum that overflows is looked at below
+    with np.errstate(over="ignore", invalid="ignore"):  # such a sum is looked at below
+        if values.dtype.kind != "f" or np.isfinite(values.sum(dtype=np.float64)):
+            return  # one pass without a temporary array
     bad = ~np.isfinite(values)
     if bad.any():
         what = "NaN" if np.isnan(values).any() else "infinity"
@@ -77,7 +78,7 @@ def to_float32(values: np.ndarray, name: str) -> np.ndarray:
     Raises:
         DataError: If a value does not fit into float32.
     """
-    limit = np.finfo(np.float32).max
+    limit = float(np.finfo(np.float32).max)
     if values.dtype.kind == "f" and values.dtype.itemsize > 4 and values.size:
         largest = float(max(values.max(), -values.min()))
         if largest > limit:

@@ -74,7 +74,7 @@ def test_lengths_that_disagree_name_the_file(tmp_path):
 
 def test_words_are_no_activity(tmp_path, arrays):
     np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(DataError, match="side has dtype <U5. Choose other keys"):
+    with pytest.raises(DataError, match=r"side in .*a\.npz has dtype <U5\. Choose other keys"):
         read(tmp_path / "a.npz", neural="side")
 
 
@@ -141,7 +141,7 @@ def test_csv_of_pandas_with_index_and_counted_columns(tmp_path):
         ("", "empty"),
         ("a,b\n1,2\n1,2,3\n", "must be a table"),
         ("a,b\n1\n1,2\n", "NaN or infinity"),
-        ("a,b\n1,x\n1,2\n", "b has dtype"),
+        ("a,b\n1,x\n1,2\n", "b in .* has dtype"),
         ("a,b\n", "a.csv"),
         ("a\x00\n1\x00", "a.csv"),
         ("a,3\n1,2\n", "header=True or header=False"),
@@ -166,7 +166,7 @@ def test_recording_round_trip(tmp_path):
         neural=torch.randn(12, 3),
         labels={
             "angle": Label(
-                np.linspace(0, 350, 12), "circular", period=360, weight=0.5, name="phi"
+                np.linspace(0, 350, 12), "circular", period=360.0, weight=0.5, name="phi"
             ),
             "hand": Label(np.random.default_rng(0).random((12, 2)), weight=2.0),
             "kind": Label(["a", "b", "c"] * 4),
@@ -245,6 +245,7 @@ def test_damaged_files_are_refused_or_read(suffix, tmp_path, arrays):
     else:
         _write(path, arrays)
     whole, generator = path.read_bytes(), np.random.default_rng(1)
+    messages = []
     for _ in range(120):
         broken = bytearray(whole)
         if generator.random() < 0.5:
@@ -256,4 +257,6 @@ def test_damaged_files_are_refused_or_read(suffix, tmp_path, arrays):
         try:
             read(path)
         except CebraError as error:
-            assert str(path) in str(error)
+            messages.append(str(error))
+    assert len(messages) > 50
+    assert all(str(path) in message for message in messages)

@@ -69,13 +69,13 @@ def test_simulated_rat_is_calibrated_on_achilles(seed):
 def test_simulated_rat_is_the_same_in_another_process():
     script = (
         "from cebra_ethan.datasets.hippocampus import simulate_rat as s;"
-        "r = s(num_bins=500, num_neurons=9, seed=3); print(r.neural.double().numpy().tobytes().hex())"
+        "r = s(num_bins=500, num_neurons=9, seed=3); print(r.neural.numpy().tobytes().hex())"
     )
     other = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.strip()
     here = simulate_rat(num_bins=500, num_neurons=9, seed=3)
-    assert here.neural.double().numpy().tobytes().hex() == other
+    assert here.neural.numpy().tobytes().hex() == other
     assert not torch.equal(here.neural, simulate_rat(num_bins=500, num_neurons=9, seed=4).neural)
 
 

@@ -2,9 +2,9 @@
 
 Sources: Schneider, Lee & Mathis (2023), doi:10.1038/s41586-023-06031-6, Methods, "Sampling", and
 the behaviour of `cebra` 0.6.1 (`distributions/continuous.py`, `discrete.py`, `index.py`): a
-positive of `time_delta` is the argmin over all bins of the squared distance of their label to the query, the
-first one where several are equal. Circular labels, trials and windows are this package's own
-definitions (DESIGN.md, section 2).
+positive of `time_delta` is the argmin over all bins of the squared distance of their label to the
+query, the first one where several are equal. Circular labels, trials and windows are this
+package's own definitions (DESIGN.md, section 2).
 """
 
 import itertools

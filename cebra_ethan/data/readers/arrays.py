@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from ...errors import DataError, DataIntegrityError
 from ...types import Recording
@@ -76,37 +77,25 @@ def read_npz(
     path = Path(path)
     with path.open("rb") as file:
         magic = file.read(2)
-    if magic != b"PK":
-        raise DataIntegrityError(
-            f"{path} must be a .npz archive; it begins with {magic!r}. "
-            "It is damaged or of another format: export it again with np.savez."
-        )
-    with reading(path, "a .npz archive"):
-        archive = np.load(path, allow_pickle=False)
-
-    def load(key: str) -> np.ndarray:
+        if magic != b"PK":
+            raise DataIntegrityError(
+                f"{path} must be a .npz archive; it begins with {magic!r}. "
+                "It is damaged or of another format: export it again with np.savez."
+            )
+        file.seek(0)
         with reading(path, "a .npz archive"):
-            try:
-                return np.asarray(archive[key])
-            except ValueError as error:
-                raise _named(error, path) from error
-
-    with archive:
-        if HEADER in archive.files:
-            if any(option is not None for option in (neural, labels, trial, bin_s)):
-                raise DataError(
-                    f"{path} is a saved recording and says itself what is neural; leave neural=, "
-                    "labels=, trial= and bin_s= out and change the recording afterwards."
-                )
-            return read_recording(path)
-        return assemble(
-            Table(str(path), archive.files, load),
-            neural=neural,
-            labels=labels,
-            trial=trial,
-            bin_s=bin_s,
-            name=path.stem,
+            archive = np.load(file, allow_pickle=False)
+        if HEADER not in archive.files:
+            table = Table(str(path), archive.files, lambda key: _member(archive, key, path))
+            return assemble(
+                table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
+            )
+    if any(option is not None for option in (neural, labels, trial, bin_s)):
+        raise DataError(
+            f"{path} is a saved recording and says itself what is neural; leave neural=, "
+            "labels=, trial= and bin_s= out and change the recording afterwards."
         )
+    return read_recording(path)
 
 
 def read_csv(
@@ -140,16 +129,17 @@ def read_csv(
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     with reading(path, "a table of text in UTF-8"):
         first = _first_row(path, separator)
-        named = _is_header(first, path) if header is None else header
+    named = _is_header(first, path) if header is None else header
+    with reading(path, "a table of text in UTF-8"):
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # pandas only warns about rows that are too long
+            # Rows that are too long are only a warning to pandas, which then cuts them.
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(
                 path,
                 sep=separator,
                 header=0 if named else None,
                 index_col=0 if named and first[0] == "" else False,
                 low_memory=False,
-                float_precision="round_trip",
                 skipinitialspace=True,
             )
     keys = [str(key).strip() for key in frame.columns]
@@ -160,6 +150,14 @@ def read_csv(
     return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
 
 
+def _member(archive: NpzFile, key: str, path: Path) -> np.ndarray:
+    with reading(path, "a .npz archive"):
+        try:
+            return np.asarray(archive[key])
+        except ValueError as error:
+            raise _named(error, path) from error
+
+
 def _named(error: ValueError, path: Path) -> Exception:
     """Numpy refuses Python objects in three wordings; ours is one and names the file."""
     words = ("pickle", "Object arrays", "Python objects")
@@ -167,6 +165,12 @@ def _named(error: ValueError, path: Path) -> Exception:
 
 
 def _first_row(path: Path, separator: str) -> list[str]:
+    with path.open("rb") as binary:
+        if b"\0" in binary.read(65536):
+            raise DataIntegrityError(
+                f"{path} must be text in UTF-8; it holds NUL bytes. It is binary or UTF-16: "
+                "export it again."
+            )
     with path.open(encoding="utf-8", newline="") as file:
         row = next((row for row in csv.reader(file, delimiter=separator) if row), None)
     if row is None:

@@ -102,9 +102,10 @@ def assemble(
         for label, key in as_mapping(labels, table.keys).items()
     }
     trial_key = table.find([TRIAL_KEY]) if trial is None else table.resolve(trial, "trial")
+    columns = [_numbers(table, key) for key in keys]
     with reading(table.where, "one recording"):
         return Recording(
-            neural=as_neural(np.column_stack([_numbers(table, key) for key in keys])),
+            neural=as_neural(np.column_stack(columns)),
             labels={label: Label(table.load(key), name=label) for label, key in named.items()},
             trial=None if trial_key is None else as_trial(table.load(trial_key)),
             bin_s=_bin_width(table) if bin_s is None else bin_s,
@@ -194,12 +195,13 @@ def _numbers(table: Table, key: str) -> np.ndarray:
     array = np.asarray(table.load(key))
     if array.dtype.kind not in "biuf":
         raise DataError(
-            f"neural must hold numbers; {key} has dtype {array.dtype}. "
+            f"neural must hold numbers; {key} in {table.where} has dtype {array.dtype}. "
             f"Choose other keys from {', '.join(table.keys)}."
         )
     if array.ndim not in (1, 2):
         raise DataError(
-            f"neural must have shape (time bins, neurons); {key} has shape {array.shape}. "
+            f"neural must have shape (time bins, neurons); {key} in {table.where} has shape "
+            f"{array.shape}. "
             "Reshape it and build a Recording directly."
         )
     return array

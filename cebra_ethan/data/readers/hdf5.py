@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import DataIntegrityError
 from ...types import Recording
 from ...utils.optional import require
-from .common import Key, Keys, LabelKeys, PathLike, Table, assemble, pickle_refused, reading
+from .common import Key, Keys, LabelKeys, PathLike, Table, assemble, reading
 
 __all__ = ["read_hdf5", "walk_datasets"]
 
@@ -99,8 +99,6 @@ def _load(dataset: Any, path: Path) -> np.ndarray:
         if h5py.check_string_dtype(dataset.dtype) is not None:
             return np.asarray(dataset.asstr()[()])
         if dataset.dtype.kind not in "biuf":
-            if "pickle" in str(dataset.attrs.get("CLASS", "")) or dataset.dtype.kind == "O":
-                raise pickle_refused(path)
             raise DataIntegrityError(
                 f"datasets must hold numbers or strings; {dataset.name} in {path} has dtype "
                 f"{dataset.dtype}. Export its fields as datasets of their own."

@@ -128,7 +128,7 @@ def _from_xarray(data: Any, labels: dict[str, Any], trial: Any, bin_s: float | N
 
 
 def _from_pynapple(data: Any, labels: dict[str, Any], trial: Any, bin_s: float | None) -> _Parts:
-    if hasattr(data, "count") and not hasattr(data, "values"):
+    if type(data).__name__ in ("Ts", "TsGroup"):  # times without values
         if bin_s is None:
             raise DataError(
                 f"spike times need a bin width; got a {type(data).__name__}. Pass bin_s=."

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from ...errors import DataIntegrityError
 from ...types import Label, Recording
 from ...utils.files import atomic_write
-from .common import PathLike, reading
+from .common import PathLike, as_neural, as_trial, reading
 
 __all__ = ["HEADER", "read_recording", "save_recording"]
 
@@ -30,9 +31,9 @@ def save_recording(recording: Recording, path: PathLike) -> None:
         OSError: If the file cannot be written.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, torch
         >>> path = Path(tempfile.mkdtemp()) / "rat.npz"
-        >>> save_recording(Recording(np.ones((4, 2)), {"lap": Label([0, 0, 1, 1])}), path)
+        >>> save_recording(Recording(torch.ones(4, 2), {"lap": Label([0, 0, 1, 1])}), path)
         >>> read_recording(path).labels["lap"].values
         tensor([0, 0, 1, 1])
     """
@@ -71,20 +72,21 @@ def read_recording(path: PathLike) -> Recording:
         FileNotFoundError: If it does not exist.
         DataIntegrityError: If it is damaged, of a newer version, or not a recording of ours.
     """
-    with reading(path, "a recording of CEBRA-Ethan"), np.load(path, allow_pickle=False) as file:
-        if HEADER not in file:
+    with reading(path, "a recording of CEBRA-Ethan"), Path(path).open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
+        if not isinstance(file, NpzFile) or HEADER not in file:
             raise DataIntegrityError(
                 f"{path} must be a file of save_recording; it holds {', '.join(file)}. "
                 "Use cebra_ethan.data.readers.read with neural= and labels=."
             )
         header = _header(str(file[HEADER]), Path(path))
         return Recording(
-            neural=file["neural"],
+            neural=as_neural(file["neural"]),
             labels={
                 entry["key"]: _label(file, index, entry)
                 for index, entry in enumerate(header["labels"])
             },
-            trial=file["trial"] if "trial" in file else None,
+            trial=as_trial(file["trial"]) if "trial" in file else None,
             bin_s=header["bin_s"],
             name=header["name"],
             source=header["source"],
@@ -107,7 +109,7 @@ def _header(text: str, path: Path) -> dict[str, Any]:
     return header
 
 
-def _label(file: Mapping[str, np.ndarray], index: int, entry: Mapping[str, Any]) -> Label:
+def _label(file: NpzFile, index: int, entry: Mapping[str, Any]) -> Label:
     values = file[f"label{index}"]
     options = {key: entry[key] for key in ("kind", "period", "weight", "name")}
     if entry["kind"] != "categorical":

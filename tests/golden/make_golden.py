@@ -1,0 +1,84 @@
+"""Makes the golden numbers with `cebra` 0.6.1: `python tests/golden/make_golden.py`.
+
+Needs an environment with `cebra`; writes `criterions.npz` and `models.npz` beside itself.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+
+CRITERIONS = {
+    "FixedCosineInfoNCE": {"temperature": 0.7},
+    "FixedEuclideanInfoNCE": {"temperature": 0.7},
+    "LearnableCosineInfoNCE": {"temperature": 0.7, "min_temperature": 0.1},
+    "LearnableEuclideanInfoNCE": {"temperature": 0.7, "min_temperature": 0.1},
+    "NCE": {"temperature": 0.7, "negative_weight": 1.5, "reduce": "mean"},
+}
+"""Class to arguments, the same for ours."""
+
+MODELS = (
+    "offset1-model",
+    "offset1-model-mse",
+    "offset5-model",
+    "offset10-model",
+    "offset10-model-mse",
+    "offset15-model",
+    "offset20-model",
+    "offset36-model",
+    "offset40-model",
+    "offset50-model",
+)
+SIZES = {"num_neurons": 4, "num_units": 6, "num_output": 2}
+
+
+def criterions() -> dict[str, np.ndarray]:
+    """Losses and gradients on random points, in float64."""
+    import torch
+    from cebra.models import criterions as theirs
+
+    draw = np.random.default_rng(0)
+    shapes = {"reference": (12, 3), "positive": (12, 3), "negative": (17, 3)}
+    arrays = {name: draw.normal(size=shape) for name, shape in shapes.items()}
+    out = dict(arrays)
+    for name, arguments in CRITERIONS.items():
+        criterion = getattr(theirs, name)(**arguments).double()
+        points = [torch.tensor(array, requires_grad=True) for array in arrays.values()]
+        total, align, uniform = criterion(*points)
+        total.mean().backward()
+        for part, value in (("total", total), ("align", align), ("uniform", uniform)):
+            out[f"{name}/{part}"] = value.detach().numpy()
+        for label, point in zip(arrays, points, strict=True):
+            out[f"{name}/{label}.grad"] = point.grad.numpy()
+        for label, parameter in criterion.named_parameters():
+            out[f"{name}/{label}.grad"] = parameter.grad.numpy()
+    return out
+
+
+def models() -> dict[str, np.ndarray]:
+    """Weights, an input and its embedding for each architecture."""
+    import cebra.models
+    import torch
+
+    out = {}
+    for seed, name in enumerate(MODELS):
+        torch.manual_seed(seed)
+        model = cebra.models.init(name, **SIZES).eval()
+        offset = model.get_offset()
+        span = len(offset)
+        # Models of one bin flatten their input, so they see one window at a time.
+        neural = torch.randn(5, SIZES["num_neurons"], span if span == 1 else span + 3)
+        with torch.no_grad():
+            embedding = model(neural)
+        out[f"{name}/offset"] = np.array([offset.left, offset.right])
+        out[f"{name}/neural"] = neural.numpy()
+        out[f"{name}/embedding"] = embedding.numpy()
+        for label, weight in model.state_dict().items():
+            out[f"{name}/state/{label}"] = weight.numpy()
+    return out
+
+
+if __name__ == "__main__":
+    np.savez_compressed(HERE / "criterions.npz", **criterions())
+    np.savez_compressed(HERE / "models.npz", **models())
