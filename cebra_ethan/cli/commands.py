@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
@@ -10,7 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 from ..data.split import time_split
-from ..errors import DataError, InvalidParameterError
+from ..errors import CebraError, InvalidParameterError
 from ..estimator import CEBRA
 from ..models.model import MODELS, resolve_model
 from ..types import Offset, Recording
@@ -154,7 +155,7 @@ def _report(model: CEBRA, train: Recording, test: Recording | None) -> Iterator[
     labels = dict(train.labels) or None
     yield (
         f"Trained {len(model.history_['loss'])} steps on {len(train)} time bins of "
-        f"{train.num_neurons} neurons, {model.num_parameters} parameters."
+        f"{train.num_neurons} neurons, {_num_parameters(model)} parameters."
     )
     what = "the training part" if test is not None else "the training data"
     fit = model.goodness_of_fit(train.neural, labels, trial=train.trial)
@@ -192,6 +193,10 @@ def _seen_text(seen: bool | None, held_out: bool, fraction: float) -> str:
     if held_out:
         return f"The encoder was trained on this recording without the last {100 * fraction:g} %."
     return "The encoder was trained on this recording, all of it: these numbers are transductive."
+
+
+def _num_parameters(model: CEBRA) -> int:
+    return sum(weight.numel() for weight in model.model_.parameters())
 
 
 def _split(model: CEBRA, recording: Recording, fraction: float | None) -> tuple[Any, Any]:
@@ -245,16 +250,16 @@ def _with_all_labels(options: SimpleNamespace) -> Recording:
     recording = read_recording(options)
     if recording.labels:
         return recording
-    names = []
+    labels = {}
     for name in contents(Path(options.path)):
-        options.labels = [name]
-        try:
-            read_recording(options)
-        except (DataError, ValueError, TypeError):
-            continue
-        names.append(name)
-    options.labels = names
-    return read_recording(options)
+        for numbers in ([], [name]):
+            options.labels, options.continuous = [name], numbers
+            with contextlib.suppress(CebraError):
+                label = read_recording(options).labels[name]
+                if label.values.shape != recording.neural.shape:  # the activity itself
+                    labels[name] = label
+                break
+    return replace(recording, labels=labels)
 
 
 def _about_checkpoint(path: Path) -> Iterator[str]:
@@ -264,7 +269,7 @@ def _about_checkpoint(path: Path) -> Iterator[str]:
     yield f"  {model.n_features_in_} neurons to {model.output_dimension} dimensions"
     offset = cast(Offset, model.offset_)
     yield (
-        f"  {model.model_architecture}, {model.num_parameters} parameters, sees {offset.span} "
+        f"  {model.model_architecture}, {_num_parameters(model)} parameters, sees {offset.span} "
         f"bins ({offset.left} before, {offset.right - 1} after)"
     )
     labels = ", ".join(f"{name} ({kind})" for name, kind in model.label_kinds_.items())

@@ -55,6 +55,7 @@ def new_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
     """
     target = Path(path)
     _check_free(target, overwrite)
+    made_parent = not target.parent.exists()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -70,6 +71,9 @@ def new_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        if made_parent and not target.exists():
+            with contextlib.suppress(OSError):  # something else was put there meanwhile
+                target.parent.rmdir()
 
 
 def check_file(path: str | None, suffixes: tuple[str, ...], overwrite: bool) -> Path | None:

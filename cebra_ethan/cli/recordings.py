@@ -96,7 +96,10 @@ def _read(
         given["labels"] = list(chosen)
     try:
         return read(path, **given)
-    except CebraError:
+    except CebraError as error:
+        if "categorical" in str(error) and not numbers:
+            hint = f"{error} --continuous NAME compares its columns as numbers."
+            raise DataError(hint) from None
         if not numbers or Path(path).suffix.lower() not in READERS:
             raise
     # Several columns of integers, such as a one-hot label, are no classes: read them as numbers.

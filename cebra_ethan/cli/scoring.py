@@ -69,8 +69,8 @@ def decode_labels(
             windowed_counts(part.neural, span, part.segments.numpy()) for part in (train, test)
         ]
     rows = []
-    for name, label in train.labels.items():
-        true = test.labels[name]
+    for name in train.labels:
+        label, true = (_as_classes(part.labels[name]) for part in (train, test))
         score = decode(points[0], label, points[1], true, metric=metric)
         plain = None if counts is None else decode(counts[0], label, counts[1], true)
         k = int(score.setting["n_neighbors"])
@@ -148,6 +148,15 @@ def _vote(label: Label, neighbors: np.ndarray) -> np.ndarray:
     else:
         predicted = values.mean(axis=1)
     return np.asarray(predicted[:, 0] if predicted.shape[1] == 1 else predicted)
+
+
+def _as_classes(label: Label) -> Label:
+    """Returns a one-hot label as its classes, which are what one asks for."""
+    values = label.values.numpy()
+    if label.kind != "continuous" or values.shape[1] < 2:
+        return label
+    one_hot = np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()
+    return Label(values.argmax(axis=1), name=label.name) if one_hot else label
 
 
 def _headline(scores: Scores) -> float:

@@ -308,7 +308,9 @@ def _mask(kind: type[Any], value: Any) -> Augmentation:
     return OneOf(tuple(kind(one) for one in values))
 
 
-def _check(name: str, value: float, low: float, high: float = float("inf")) -> None:
+def _check(
+    name: str, value: float | int, low: float | int, high: float | int = float("inf")
+) -> None:
     if not low <= value < high:
         raise InvalidParameterError(
             f"{name} of an augmentation must be in [{low:g}, {high:g}); got {value!r}."

@@ -159,7 +159,7 @@ class AttentionBlock(nn.Module):
         self.key_value = nn.Linear(num_units, 2 * num_units)
         self.merge = nn.Linear(num_units, num_units)
         # As wide as a token, not four times: nearly all time goes into these products, and with
-        # four times the width the step of the quick start takes 2.5 times longer on one core.
+        # four times the width the step of the quick start takes 1.6 times longer on one core.
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(num_units),
             nn.Linear(num_units, num_units),

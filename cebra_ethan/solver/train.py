@@ -1,7 +1,7 @@
 """The training loop: the only one in the package."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ Losses = Mapping[str, Tensor]
 """Named scalars of one step, on the device; `"loss"` is what was minimised."""
 
 
+@runtime_checkable
 class Callback(Protocol):
     """Something that happens between steps: saving, validating, stopping, showing progress."""
 

@@ -51,7 +51,7 @@ class Method:
 
     @property
     def tested(self) -> bool:
-        """Whether the permutation test is run: not where the decoder itself gets shuffled labels."""
+        """Whether the permutation test is run: not where the decoder gets shuffled labels."""
         return self.title != _CHANCE and not (self.shuffle and self.shuffle_decoder)
 
     @property

@@ -347,6 +347,44 @@ def test_delta_normal_needs_no_neighbouring_bins():
     assert len(make_sampler(recording, Offset(0, 1), options).rows) == 50
 
 
+# ----------------------------------------------------------------------------------------- hybrid
+
+behavioral_row = pytest.mark.parametrize(
+    "row",
+    [row for row in SAMPLERS if SAMPLERS[row] is not TimeSampler],
+    ids=lambda row: "-".join(row),
+)
+
+
+@behavioral_row
+def test_hybrid_draws_a_positive_by_behaviour_and_one_by_time(row):
+    hybrid, alone = _sampler(row, hybrid=True), _sampler(row)
+    roll = hybrid.roll(300, _generator())
+    by_behavior, by_time = hybrid.resolve(roll).positive
+    assert torch.equal(by_behavior, alone.resolve(roll).positive[0])
+    assert torch.equal(by_time, roll.reference + TIME_OFFSET)
+    assert (RUN[roll.reference] == RUN[by_time]).all()
+    later = Offset(3, 2 + TIME_OFFSET)
+    assert set(roll.reference.tolist()) <= set(
+        naive.allowed_bins(TRIAL, later.left, later.right, 0)
+    )
+
+
+@behavioral_row
+def test_hybrid_draws_do_not_depend_on_the_step(row):
+    sampler = _sampler(row, hybrid=True)
+    rolls = [sampler.roll(20, _generator(step)) for step in range(4)]
+    together = sampler.resolve(Roll(*map(torch.cat, zip(*rolls, strict=True))))
+    for step, part in enumerate(together.split(20)):
+        assert _equal(part, sampler.draw(20, _generator(step)))
+
+
+@pytest.mark.parametrize("kinds", ["none", "continuous", "categorical", "mixed"])
+def test_hybrid_needs_behaviour(kinds):
+    with pytest.raises(InvalidParameterError, match="hybrid learns behaviour and time together"):
+        _sampler((kinds, "time"), hybrid=True)
+
+
 # ---------------------------------------------------------------------------------- class balance
 
 CLASSES = {

@@ -57,7 +57,7 @@ def criterions() -> dict[str, np.ndarray]:
 
 
 def models() -> dict[str, np.ndarray]:
-    """Weights, an input and its embedding for each architecture."""
+    """Float32 weights and inputs, and their float64 embedding, for each architecture."""
     import cebra.models
     import torch
 
@@ -70,12 +70,12 @@ def models() -> dict[str, np.ndarray]:
         # Models of one bin flatten their input, so they see one window at a time.
         neural = torch.randn(5, SIZES["num_neurons"], span if span == 1 else span + 3)
         with torch.no_grad():
-            embedding = model(neural)
+            state = {label: weight.numpy() for label, weight in model.state_dict().items()}
+            embedding = model.double()(neural.double())
         out[f"{name}/offset"] = np.array([offset.left, offset.right])
         out[f"{name}/neural"] = neural.numpy()
         out[f"{name}/embedding"] = embedding.numpy()
-        for label, weight in model.state_dict().items():
-            out[f"{name}/state/{label}"] = weight.numpy()
+        out |= {f"{name}/state/{label}": weight for label, weight in state.items()}
     return out
 
 

@@ -58,8 +58,8 @@ def test_the_unit_of_a_label_scales_its_error(decoder):
     centimetres = decode(
         x[:300], Label(100 * y.values)[:300], x[300:], 100 * y.values[300:], decoder
     )
-    assert centimetres.mean_error == pytest.approx(100 * metres.mean_error, rel=1e-6)
-    assert centimetres.r2 == pytest.approx(metres.r2, abs=1e-9)
+    assert centimetres.mean_error == pytest.approx(100 * metres.mean_error, rel=0.01)
+    assert centimetres.r2 == pytest.approx(metres.r2, abs=1e-3)
 
 
 def test_the_published_recipe_step_by_step():

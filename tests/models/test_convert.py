@@ -33,12 +33,12 @@ def golden(name):
 @pytest.mark.parametrize("name", SHARED)
 def test_stored_weights_give_the_stored_embedding(name):
     stored, state = golden(name)
-    model = from_cebra(state, resolve_model(name)(**SIZES)).eval()
+    model = from_cebra(state, resolve_model(name)(**SIZES)).double().eval()
     assert (model.offset.left, model.offset.right) == tuple(stored["offset"])
     with torch.no_grad():
-        embedding = model(torch.from_numpy(stored["neural"]))
+        embedding = model(torch.from_numpy(stored["neural"]).double())
     expected = torch.from_numpy(stored["embedding"]).reshape(embedding.shape)
-    torch.testing.assert_close(embedding, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(embedding, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -100,11 +100,11 @@ def test_attention_has_no_counterpart(convert):
 def test_both_packages_embed_alike_in_both_directions(name):
     import cebra.models
 
-    theirs, ours = cebra.models.init(name, **SIZES).eval(), resolve_model(name)(**SIZES).eval()
-    x = torch.randn(7, 4, ours.offset.span)
+    theirs = cebra.models.init(name, **SIZES).double().eval()
+    ours, fresh = (resolve_model(name)(**SIZES).double().eval() for _ in range(2))
+    x = torch.randn(7, 4, ours.offset.span, dtype=torch.float64)
     with torch.no_grad():
         from_cebra(theirs.state_dict(), ours)
-        torch.testing.assert_close(ours(x).squeeze(2), theirs(x), rtol=0, atol=1e-6)
-        fresh = resolve_model(name)(**SIZES).eval()
+        torch.testing.assert_close(ours(x).squeeze(2), theirs(x), rtol=0, atol=1e-12)
         theirs.load_state_dict(to_cebra(fresh))
-        torch.testing.assert_close(fresh(x).squeeze(2), theirs(x), rtol=0, atol=1e-6)
+        torch.testing.assert_close(fresh(x).squeeze(2), theirs(x), rtol=0, atol=1e-12)

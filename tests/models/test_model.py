@@ -92,11 +92,11 @@ def test_a_model_maps_windows_and_recordings(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_windows_give_what_the_recording_gives(name):
-    model = build(name, dtype=torch.float32)
-    recording = torch.randn(1, 3, model.offset.span + 30)
+    model = build(name)
+    recording = torch.randn(1, 3, model.offset.span + 30, dtype=torch.float64)
     windows = recording[0].unfold(1, model.offset.span, 1).permute(2, 1, 0).contiguous()
     torch.testing.assert_close(
-        model(windows.permute(1, 2, 0)).squeeze(2), model(recording)[0].T, rtol=0, atol=1e-6
+        model(windows.permute(1, 2, 0)).squeeze(2), model(recording)[0].T, rtol=0, atol=1e-12
     )
 
 

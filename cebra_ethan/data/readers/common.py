@@ -186,7 +186,7 @@ def _only_matrix(table: Table) -> str:
         return matrices[0]
     listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
     raise DataError(
-        f"neural must be chosen when {len(matrices)} arrays have two dimensions; {table.where} "
+        f"neural must be named unless one array alone has two dimensions; {table.where} "
         f"holds {listed or 'nothing'}. Pass neural= with one of these keys."
     )
 

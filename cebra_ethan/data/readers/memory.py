@@ -13,7 +13,7 @@ from ...errors import DataError, DataTypeError
 from ...types import Label, Recording
 from .common import as_neural, as_trial
 
-__all__ = ["MEMORY", "from_memory"]
+__all__ = ["MEMORY", "align", "from_memory"]
 
 Labels = Mapping[str, Any]
 

@@ -1,0 +1,232 @@
+"""The command line, as a user meets it: in a process of its own."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from cebra_ethan import CEBRA
+from cebra_ethan.cli.parser import COMMANDS, PARAMETERS
+from cebra_ethan.datasets import load_dataset
+
+QUICK = ["--max-iterations", "5", "--batch-size", "64", "--output-dimension", "3"]
+
+
+def run(*arguments, code=0, cwd=None, **environment):
+    """Runs the program; a mistake must be one line on standard error."""
+    result = subprocess.run(
+        [sys.executable, "-m", "cebra_ethan", *map(str, arguments)],
+        capture_output=True,
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        check=False,
+    )
+    result.out, result.err = result.stdout.decode(), result.stderr.decode()
+    assert result.returncode == code, result.err
+    assert "Traceback" not in result.err
+    if code == 2:
+        assert len(result.err.splitlines()) == 1, result.err
+        assert result.out == ""
+    return result
+
+
+@pytest.fixture(scope="module")
+def rat(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "rat.npz"
+    recording = load_dataset("rat-simulated", num_bins=800, num_neurons=20)
+    np.savez(
+        path,
+        spikes=recording.neural.numpy(),
+        position=recording.labels["position"].to_numpy(),
+        direction=recording.labels["direction"].to_numpy(),
+        bin_s=0.025,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(rat):
+    out = rat.parent / "run"
+    result = run(
+        "fit", rat, "--labels", "position", "direction", "--continuous", "direction",
+        "--test-fraction", "0.2", "--out", out, *QUICK,
+    )  # fmt: skip
+    return out, result
+
+
+def test_parameters_are_those_of_the_estimator():
+    signature = inspect.signature(CEBRA).parameters
+    assert [option.name for option in PARAMETERS] == list(signature)
+    ours = {"model_architecture", "batch_size", "verbose", "random_state", "optimizer_kwargs"}
+    for option in PARAMETERS:
+        if option.name not in ours:
+            assert option.default == signature[option.name].default, option.name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_by_example(command):
+    result = run(command, "--help")
+    assert f"usage: cebra-ethan {command}" in result.out
+    assert "examples:" in result.out
+    assert f"  cebra-ethan {command}" in result.out
+
+
+def test_fit_writes_a_whole_run_folder(trained, rat):
+    out, result = trained
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "checkpoint.ckpt", "config.yaml", "embedding.npy", "history.csv", "provenance.json",
+    }  # fmt: skip
+    assert np.load(out / "embedding.npy").shape == (800, 3)
+    assert len((out / "history.csv").read_text().splitlines()) == 6
+    assert yaml.safe_load((out / "config.yaml").read_text())["output_dimension"] == 3
+    assert len(json.loads((out / "provenance.json").read_text())["recording"]["sha256"]) == 64
+    assert "Goodness of fit on the held-out part" in result.out
+    assert "position, median error" in result.out
+    assert "direction, accuracy" in result.out
+    assert "chance" in result.out
+    assert [path for path in rat.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_written_configuration_gives_the_same_embedding(trained, rat, tmp_path):
+    out, _ = trained
+    run("fit", rat, "--config", out / "config.yaml", "--out", tmp_path / "again")
+    again = np.load(tmp_path / "again" / "embedding.npy")
+    assert np.array_equal(again, np.load(out / "embedding.npy"))
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
+def test_transform_writes_each_format(trained, rat, tmp_path, suffix):
+    out, _ = trained
+    path = tmp_path / f"points.{suffix}"
+    run("transform", out, rat, "--out", path)
+    if suffix == "csv":
+        points = np.loadtxt(path, delimiter=",", skiprows=1)
+    else:
+        points = np.load(path) if suffix == "npy" else np.load(path)["embedding"]
+    assert np.allclose(points, np.load(out / "embedding.npy"), atol=1e-6)
+    assert "exists" in run("transform", out, rat, "--out", path, code=2).err
+    run("transform", out, rat, "--out", path, "--overwrite", "true")
+
+
+def test_evaluate_tests_against_shuffles(trained, rat, tmp_path):
+    out, _ = trained
+    path = tmp_path / "scores.json"
+    result = run("evaluate", out, rat, "--shuffles", "9", "--out", path)
+    assert "trained on this recording without the last 20 %" in result.out
+    assert "9 shuffles: permute p = " in result.out
+    numbers = json.loads(path.read_text())
+    assert [row["label"] for row in numbers["decoding"]] == ["position", "direction"]
+    assert all(0.1 <= p <= 1 for row in numbers["decoding"] for p in row["p_values"].values())
+
+
+def test_info_describes_what_it_is_given(trained, rat):
+    out, _ = trained
+    assert "models: offset1-model" in run("info").out
+    about = run("info", rat).out
+    assert "800 time bins, 20 neurons" in about
+    assert "label direction: categorical, 2 classes (left, right)" in about
+    about = run("info", out).out
+    assert "20 neurons to 3 dimensions" in about
+    assert "position (continuous)" in about
+
+
+def test_a_circular_label_and_time_alone(rat, tmp_path):
+    run("fit", rat, "--labels", "position", "--circular", "position=1.6", *QUICK,
+        "--out", tmp_path / "a")  # fmt: skip
+    assert "position (circular)" in run("info", tmp_path / "a").out
+    result = run("fit", rat, *QUICK, "--out", tmp_path / "b")
+    assert "Held-out numbers need --test-fraction" in result.out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("output_dimension: 3\noutputdimension: 4", "line 2: unknown key 'outputdimension'; did"),
+        ("max_iterations: many", "line 1: max_iterations must be int; got 'many'"),
+        ("\noutput_dimension: 3.5", "line 2: output_dimension must be int"),
+        ("delta: 1\ndelta: 2", "line 2: the key 'delta' comes twice"),
+        ("augmentation:\n  noise: 1\n  noise: 2", "line 3: not YAML of plain data: the key"),
+        ("labels: [a\ndelta: 1", "line 2: not YAML of plain data"),
+        ("labels: !!python/object/apply:os.system ['touch pwned']", "line 1: not YAML of plain"),
+        ("- 1", "the file must hold 'key: value' lines"),
+        ("\x00", "line 1: not YAML"),
+        ("distance: far", "line 1: distance must be"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, text, expected):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    result = run("fit", rat, "--config", path, "--out", tmp_path / "run", code=2, cwd=tmp_path)
+    assert expected in result.err
+    assert str(path) in result.err
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["fit", "RAT", "--outpt", "x"], "unrecognized arguments: --outpt"),
+        (["fit", "RAT", "--output-dimension", "x"], "--output-dimension must be int; got 'x'"),
+        (["fit", "RAT", "--labels", "speed"], "Available: spikes, position, direction"),
+        (["fit", "RAT", "--labels", "position", "--circular", "position"], "NAME=PERIOD"),
+        (["fit", "RAT", "--continuous", "position"], "Add it to --labels"),
+        (["fit", "RAT", "--model-architecture", "resnet-9000"], "offset10-model"),
+        (["fit", "RAT", "--temperature", "-1"], "temperature"),
+        (["fit", "RAT", "--test-fraction", "2"], "test_fraction must be between 0 and 1"),
+        (["fit", "nowhere.npz"], "nowhere.npz"),
+        (["fit"], "fit needs a recording"),
+        (["fit", "RAT", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["transform", "RAT", "RAT", "--out", "x.npy"], "rat.npz"),
+        (["transform", "RAT", "RAT"], "transform needs --out"),
+        (["transform", "RAT", "RAT", "--out", "x.png"], ".npy, .npz, .csv"),
+        (["info", "nowhere"], "nowhere"),
+        (["fti"], "a command must be one of fit, transform, evaluate, info; got 'fti'"),
+    ],
+)
+def test_mistakes_are_one_line(rat, tmp_path, arguments, expected):
+    words = [str(rat) if word == "RAT" else word for word in arguments]
+    assert expected in run(*words, code=2, cwd=tmp_path).err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_are_refused_before_training(rat, tmp_path):
+    taken, full = tmp_path / "file", tmp_path / "full"
+    taken.write_text("mine")
+    full.mkdir()
+    (full / "thesis.tex").write_text("mine")
+    long = ["--max-iterations", "100000000"]  # would never end
+    assert "is a file" in run("fit", rat, "--out", taken, *long, code=2).err
+    assert "must be new or empty" in run("fit", rat, "--out", full, *long, code=2).err
+    error = run("fit", rat, "--out", full, "--overwrite", "true", *long, code=2).err
+    assert "holds no checkpoint.ckpt" in error
+    assert (full / "thesis.tex").read_text() == "mine"
+    assert "/proc/run" in run("fit", rat, "--out", "/proc/run", *long, code=2).err
+
+
+def test_overwrite_replaces_a_run_folder(rat, tmp_path):
+    out = tmp_path / "run"
+    run("fit", rat, *QUICK, "--out", out)
+    (out / "old").write_text("")
+    run("fit", rat, *QUICK, "--out", out, "--overwrite", "true")
+    assert not (out / "old").exists()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_closed_pipe_is_no_error(rat):
+    command = f"{sys.executable} -m cebra_ethan info {rat} | head -c 1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert result.returncode in (0, 141)
+    assert result.stderr == b""
+
+
+def test_a_terminal_without_utf8(rat, tmp_path):
+    path = tmp_path / "räd.npz"
+    path.write_bytes(rat.read_bytes())
+    result = run("info", path, LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert "20 neurons" in result.out

@@ -1,0 +1,81 @@
+"""The programs of the READMEs and of `examples/` run as they stand."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def programs(readme: str) -> list[str]:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+QUICK_START, ESTIMATOR = programs("README.md")
+
+
+def processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run(program: str, folder: Path, seconds: float = 280) -> str:
+    (folder / "program.py").write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=folder,
+        # one thread: two of them wait for each other on a machine that has other work
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_quick_start_ends_within_a_minute_and_leaves_checkpoints(tmp_path):
+    # A minute on two cores, counted in processor time: a busy machine is not our fault.
+    start = processor_seconds()
+    run(QUICK_START, tmp_path)
+    assert processor_seconds() - start < 2 * 60
+    left = {path.name for path in (tmp_path / "checkpoints").iterdir()}
+    assert {"last.ckpt", "best.ckpt", "history.csv"} <= left
+
+
+@pytest.mark.slow
+def test_estimator_program_is_better_than_chance(tmp_path):
+    printed = run(ESTIMATOR, tmp_path)
+    with_embedding, without, chance = map(float, re.findall(r"([\d.]+) cm", printed))
+    assert with_embedding < chance / 2
+    assert without < chance / 2
+
+
+def test_quick_start_is_the_first_example():
+    assert EXAMPLES[0].name == "01_quickstart.py"
+    assert EXAMPLES[0].read_text(encoding="utf-8").endswith('"""\n\n' + QUICK_START)
+
+
+def test_both_readmes_hold_the_same_programs():
+    assert programs("README.zh-CN.md") == programs("README.md")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES[1:], ids=lambda path: path.name)
+def test_example_runs(path, tmp_path):
+    run(path.read_text(encoding="utf-8"), tmp_path)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_example_is_short_and_plain(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 80
+    assert "argparse" not in text
