@@ -8,9 +8,9 @@ Run it in an environment that has the library, once for each::
 
 Recipe: first 80 % of the time for training, last 20 % for test; 3-D, offset10-model, 32 units,
 batch 512, learning rate 3e-4, 5,000 steps, time offset 10; temperature 1 with labels (position and
-one-hot direction) and 1.12 without. Training and test parts are transformed apart. A kNN regression
-(cosine) decodes the position; its k is chosen by the median error on the last 10 % of the training
-part. Every run is a file of its own; a run that is there is not repeated.
+one-hot direction) and 1.12 without. Training and test parts are transformed apart. A kNN
+regression (cosine) decodes the position; its k is chosen by the median error on the last 10 % of
+the training part. Every run is a file of its own; a run that is there is not repeated.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def fit(library: str, X: np.ndarray, y: np.ndarray | None, seed: int, steps: int
         from cebra import CEBRA
 
         torch.manual_seed(seed)  # its weights; its sampling takes no seed
-        np.random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - the generator that it reads
         return CEBRA(**settings).fit(X, *([] if y is None else [y]))
     from cebra_ethan import CEBRA
 

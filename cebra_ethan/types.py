@@ -250,9 +250,9 @@ class Indices:
     def split(self, batch_size: int) -> list[Indices]:
         """Returns consecutive parts of `batch_size` rows."""
         parts = zip(
-            self.reference.split(batch_size),
-            zip(*(rows.split(batch_size) for rows in self.positive), strict=True),
-            self.negative.split(batch_size),
+            torch.split(self.reference, batch_size),
+            zip(*(torch.split(rows, batch_size) for rows in self.positive), strict=True),
+            torch.split(self.negative, batch_size),
             strict=True,
         )
         return [Indices(*part) for part in parts]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cebra_ethan import CEBRA
+from cebra_ethan.cli import main
 from cebra_ethan.cli.parser import COMMANDS, PARAMETERS
 from cebra_ethan.datasets import load_dataset
 
@@ -33,6 +34,22 @@ def run(*arguments, code=0, cwd=None, **environment):
         assert len(result.err.splitlines()) == 1, result.err
         assert result.out == ""
     return result
+
+
+@pytest.fixture
+def mistake(capsys, monkeypatch, tmp_path):
+    """Runs the program in this process, which is faster, and returns its one line of complaint."""
+    monkeypatch.chdir(tmp_path)
+
+    def complain(*arguments):
+        assert main([*map(str, arguments)]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert len(printed.err.splitlines()) == 1
+        assert printed.err.startswith("cebra-ethan: ")
+        return printed.err
+
+    return complain
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +176,12 @@ def test_a_circular_label_and_time_alone(rat, tmp_path):
         ("distance: far", "line 1: distance must be"),
     ],
 )
-def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, text, expected):
+def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, mistake, text, expected):
     path = tmp_path / "c.yaml"
     path.write_text(text)
-    result = run("fit", rat, "--config", path, "--out", tmp_path / "run", code=2, cwd=tmp_path)
-    assert expected in result.err
-    assert str(path) in result.err
+    complaint = mistake("fit", rat, "--config", path, "--out", tmp_path / "run")
+    assert expected in complaint
+    assert str(path) in complaint
     assert sorted(tmp_path.iterdir()) == [path]
 
 
@@ -189,24 +206,30 @@ def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, text, 
         (["fti"], "a command must be one of fit, transform, evaluate, info; got 'fti'"),
     ],
 )
-def test_mistakes_are_one_line(rat, tmp_path, arguments, expected):
+def test_mistakes_are_one_line(rat, tmp_path, mistake, arguments, expected):
     words = [str(rat) if word == "RAT" else word for word in arguments]
-    assert expected in run(*words, code=2, cwd=tmp_path).err
+    assert expected in mistake(*words)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_outputs_are_refused_before_training(rat, tmp_path):
+def test_a_mistake_ends_the_process_with_2(rat, tmp_path):
+    result = run("fit", rat, "--outpt", "x", code=2, cwd=tmp_path)
+    assert "unrecognized arguments: --outpt" in result.err
+    assert "nowhere.npz" in run("fit", "nowhere.npz", code=2, cwd=tmp_path).err
+
+
+def test_outputs_are_refused_before_training(rat, tmp_path, mistake):
     taken, full = tmp_path / "file", tmp_path / "full"
     taken.write_text("mine")
     full.mkdir()
     (full / "thesis.tex").write_text("mine")
     long = ["--max-iterations", "100000000"]  # would never end
-    assert "is a file" in run("fit", rat, "--out", taken, *long, code=2).err
-    assert "must be new or empty" in run("fit", rat, "--out", full, *long, code=2).err
-    error = run("fit", rat, "--out", full, "--overwrite", "true", *long, code=2).err
+    assert "is a file" in mistake("fit", rat, "--out", taken, *long)
+    assert "must be new or empty" in mistake("fit", rat, "--out", full, *long)
+    error = mistake("fit", rat, "--out", full, "--overwrite", "true", *long)
     assert "holds no checkpoint.ckpt" in error
     assert (full / "thesis.tex").read_text() == "mine"
-    assert "/proc/run" in run("fit", rat, "--out", "/proc/run", *long, code=2).err
+    assert "/proc/run" in mistake("fit", rat, "--out", "/proc/run", *long)
 
 
 def test_overwrite_replaces_a_run_folder(rat, tmp_path):

@@ -43,10 +43,10 @@ def run(program: str, folder: Path, seconds: float = 280) -> str:
 
 @pytest.mark.slow
 def test_quick_start_ends_within_a_minute_and_leaves_checkpoints(tmp_path):
-    # A minute on two cores, counted in processor time: a busy machine is not our fault.
+    # Counted in processor time of one thread: that the machine is busy is not our fault.
     start = processor_seconds()
     run(QUICK_START, tmp_path)
-    assert processor_seconds() - start < 2 * 60
+    assert processor_seconds() - start < 60
     left = {path.name for path in (tmp_path / "checkpoints").iterdir()}
     assert {"last.ckpt", "best.ckpt", "history.csv"} <= left
 

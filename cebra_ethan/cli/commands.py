@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ import torch
 from ..data.split import time_split
 from ..errors import CebraError, InvalidParameterError
 from ..estimator import CEBRA
-from ..models.model import MODELS, resolve_model
-from ..types import Offset, Recording
+from ..models.model import MODELS, resolve_offset
+from ..types import Recording
 from ..utils.files import atomic_write
 from .folders import (
     CHECKPOINT,
@@ -203,7 +203,7 @@ def _split(model: CEBRA, recording: Recording, fraction: float | None) -> tuple[
     """Returns the training and the held-out part, the latter `None` without a fraction."""
     if fraction is None:
         return recording, None
-    span = resolve_model(model.model_architecture)(1, 2, 1).offset.span
+    span = resolve_offset(model.model_architecture).span
     return time_split(recording, fraction, gap=span + model.time_offsets)
 
 
@@ -267,7 +267,7 @@ def _about_checkpoint(path: Path) -> Iterator[str]:
     loss = model.history_["loss"]
     yield f"{path}: a trained CEBRA model"
     yield f"  {model.n_features_in_} neurons to {model.output_dimension} dimensions"
-    offset = cast(Offset, model.offset_)
+    offset = model.offset_
     yield (
         f"  {model.model_architecture}, {_num_parameters(model)} parameters, sees {offset.span} "
         f"bins ({offset.left} before, {offset.right - 1} after)"

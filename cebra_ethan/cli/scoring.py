@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -14,7 +14,7 @@ from ..metrics.decoding import decode, windowed_counts
 from ..metrics.goodness_of_fit import GoodnessOfFit
 from ..metrics.scores import Scores, score_predictions
 from ..metrics.significance import permutation_test
-from ..types import Label, Offset, Recording
+from ..types import Label, Recording
 
 __all__ = ["Row", "bits_text", "decode_labels", "training_labels"]
 
@@ -62,7 +62,7 @@ def decode_labels(
     """
     points = [model.transform(part.neural, trial=part.trial) for part in (train, test)]
     metric = "cosine" if model.distance == "cosine" else "euclidean"
-    span = cast(Offset, model.offset_).span
+    span = model.offset_.span
     counts = None
     if bool((train.neural >= 0).all()) and bool((test.neural >= 0).all()):
         counts = [

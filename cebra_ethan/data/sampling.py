@@ -287,11 +287,12 @@ def make_sampler(
             f"{', '.join(rows)}; got {conditional!r}. Pass other labels or another conditional."
         )
     sampler = SAMPLERS[kinds, conditional]
-    if options.prior == "uniform" and not issubclass(sampler, (ClassSampler, MixedSampler)):
+    has_classes = issubclass(sampler, (ClassSampler, MixedSampler)) and not options.hybrid
+    if options.prior == "uniform" and not has_classes:
         raise InvalidParameterError(
             f"prior='uniform' is uniform over classes; conditional={conditional!r} with "
-            f"{_describe(kinds)} draws without classes. Pass a categorical label and another "
-            "conditional, or prior=None."
+            f"{_describe(kinds)} and hybrid={options.hybrid} draws without classes. Pass a "
+            "categorical label and another conditional, or prior=None."
         )
     if options.hybrid and issubclass(sampler, TimeSampler):
         raise InvalidParameterError(

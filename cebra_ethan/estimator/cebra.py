@@ -17,9 +17,10 @@ from torch import nn
 
 from ..data.dataset import as_recording
 from ..data.loader import ContrastiveLoader
+from ..data.sampler import Conditional, Prior
 from ..errors import DataError, InvalidParameterError
 from ..metrics.goodness_of_fit import GoodnessOfFit
-from ..models.model import resolve_model, supported_model_architectures
+from ..models.model import resolve_offset, supported_model_architectures
 from ..solver.base import SingleSessionSolver
 from ..solver.callbacks import EveryFewSteps
 from ..solver.evaluate import goodness_of_fit
@@ -102,7 +103,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         device: str = "cuda_if_available",
         criterion: str | nn.Module = "infonce",
         distance: str = "cosine",
-        conditional: str | None = None,
+        conditional: Conditional | None = None,
         temperature: float = 1.0,
         temperature_mode: str = "constant",
         min_temperature: float | None = 0.1,
@@ -132,7 +133,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         augmentation: dict[str, Any] | Augmentation | None = None,
         scheduler: str | None = None,
         causal: bool = False,
-        prior: str | None = None,
+        prior: Prior | None = None,
     ) -> None:
         self.model_architecture = model_architecture
         self.device = device
@@ -275,7 +276,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 "session_id must be None or 0, as one session was fitted (range 0 to 0); got "
                 f"{session_id!r}."
             )
-        if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
+        if batch_size is not None and not _is_count(batch_size):
             raise InvalidParameterError(
                 f"batch_size must be a positive integer or None; got {batch_size!r}."
             )
@@ -386,7 +387,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Returns the checked recording of what the user passed."""
         X, y, labels, trial = one_session(X, y, labels, trial)
         array = check_neural(X, self)
-        span = resolve_model(self.model_architecture)(1, 8, 1).offset.span
+        span = resolve_offset(self.model_architecture).span
         needed = min_samples or span + self.time_offsets
         if len(array) < needed:
             raise DataError(
@@ -442,3 +443,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             **files,
         )
         return self
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and int(value) >= 1

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import matplotlib.colorbar
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -162,16 +163,17 @@ def _add_legend(ax: Any, classes: list[str], colors: list[Any], caption: str) ->
         Line2D([], [], marker="o", linestyle="", markersize=5, color=color, label=text)
         for text, color in zip(classes, colors, strict=True)
     ]
-    right = 1.08 if ax.name == "3d" else 1.01  # beyond the label of the vertical axis
+    if ax.name == "3d":
+        # room for a legend beside 3-D axes is not reserved, for a colour bar it is
+        ax = matplotlib.colorbar.make_axes(ax, fraction=0.02, pad=_bar_gap(ax))[0]
+        ax.set_axis_off()
     ax.legend(
         handles=handles,
         title=caption or None,
         loc="center left",
-        bbox_to_anchor=(right, 0.5),
+        bbox_to_anchor=(1.01, 0.5),
         handletextpad=0.2,
     )
-    if ax.name == "3d":
-        ax.set_anchor("W")  # the layout reserves the legend's room to the right of a full cell
 
 
 def _equal_axes(ax: Any, points: Float[np.ndarray, "time dims"], names: list[str]) -> None:

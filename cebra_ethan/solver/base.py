@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..data.loader import ContrastiveLoader
 from ..errors import CheckpointError, DataError, TrainingDivergedError
+from ..models.base import OffsetModel
 from ..types import Batch, Objective
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import Checkpoints, CsvLog, EarlyStopping, EveryFewSteps, ProgressBar, Record
@@ -58,7 +59,7 @@ class SingleSessionSolver:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: OffsetModel,
         criterion: nn.Module | Sequence[Objective],
         optimizer: torch.optim.Optimizer,
         *,
@@ -331,7 +332,7 @@ class EarlyStoppingSolver(SingleSessionSolver):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: OffsetModel,
         criterion: nn.Module | Sequence[Objective],
         optimizer: torch.optim.Optimizer,
         *,

@@ -48,7 +48,7 @@ class EveryFewSteps:
         every: Steps between two calls.
     """
 
-    def __init__(self, function: Callable[[int], None], every: int) -> None:
+    def __init__(self, function: Callable[[int], object], every: int) -> None:
         self.function, self.every = function, every
 
     def after_step(self, step: int, losses: Losses) -> None:
@@ -151,7 +151,7 @@ class Checkpoints:
 
     def after_step(self, step: int, losses: Losses) -> None:
         """Saves if it is time."""
-        self._saved = bool(self.every) and step % self.every == 0
+        self._saved = self.every is not None and step % self.every == 0
         if self._saved:
             self.save(self.path)
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..types import Batch, Offset
+from ..models.base import OffsetModel
+from ..types import Batch
 
 __all__ = ["Embedded", "embed", "transform"]
 
@@ -23,7 +24,7 @@ class Embedded(NamedTuple):
     negative: Tensor
 
 
-def embed(model: nn.Module, batch: Batch) -> Embedded:
+def embed(model: OffsetModel, batch: Batch) -> Embedded:
     """Embeds all windows of a batch in one pass.
 
     A bin that was drawn several times is embedded once where that is likely to pay. Augmented
@@ -46,7 +47,7 @@ def embed(model: nn.Module, batch: Batch) -> Embedded:
 
 @torch.no_grad()
 def transform(
-    model: nn.Module,
+    model: OffsetModel,
     neural: Float[Tensor, "time neurons"],
     segments: Int[Tensor, "trials 2"] | None = None,
     batch_size: int | None = None,
@@ -68,7 +69,7 @@ def transform(
     Returns:
         One point for each bin, `(T, D)`; fewer without padding.
     """
-    offset: Offset = model.offset  # type: ignore[assignment]  # our models all have one
+    offset = model.offset
     device = next(model.parameters()).device
     chunk = batch_size or _CHUNK_BINS
     spans = [(0, len(neural))] if segments is None else segments.tolist()
@@ -86,5 +87,5 @@ def transform(
     finally:
         model.train(was_training)
     if not points:
-        return torch.empty(0, model.num_output, device=device)  # type: ignore[arg-type]
+        return torch.empty(0, model.num_output, device=device)
     return torch.cat(points)

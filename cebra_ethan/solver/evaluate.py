@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..data.loader import ContrastiveLoader
 from ..errors import DataError
 from ..metrics import goodness_of_fit as metric
+from ..models.base import OffsetModel
+from ..models.criterions import BaseInfoNCE
 from ..types import Objective, Recording
 from .embed import embed
 
@@ -20,7 +21,7 @@ _SPANS_PER_BLOCK = 10
 
 @torch.no_grad()
 def goodness_of_fit(
-    model: nn.Module, objective: Objective, loader: ContrastiveLoader
+    model: OffsetModel, objective: Objective, loader: ContrastiveLoader
 ) -> metric.GoodnessOfFit:
     """Returns the goodness of fit in bits over the batches of a loader.
 
@@ -37,10 +38,10 @@ def goodness_of_fit(
         DataError: If the criterion does not say how it compares points.
     """
     criterion = objective.criterion
-    if not (hasattr(criterion, "similarity") and hasattr(criterion, "inverse_temperature")):
+    if not isinstance(criterion, BaseInfoNCE):
         raise DataError(
-            "goodness of fit needs a criterion with similarity and inverse_temperature, as "
-            f"models.criterions.BaseInfoNCE has; got {type(criterion).__name__}."
+            "goodness of fit needs a criterion that derives from models.criterions.BaseInfoNCE, "
+            f"so that similarities are known; got {type(criterion).__name__}."
         )
     loader.bind(model.offset)
     dims = (..., objective.dims)

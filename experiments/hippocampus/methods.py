@@ -19,7 +19,7 @@ from cebra_ethan import CEBRA
 from cebra_ethan.data.split import time_split
 from cebra_ethan.metrics.decoding import DecodingScore, decode, windowed_counts
 from cebra_ethan.metrics.significance import shuffle_labels
-from cebra_ethan.models.model import resolve_model
+from cebra_ethan.models.model import resolve_model, resolve_offset
 from cebra_ethan.solver.embed import transform
 from cebra_ethan.types import Label, Recording
 from cebra_ethan.utils.files import atomic_write
@@ -92,7 +92,7 @@ class Parts:
 
 def split(recording: Recording, config: HippocampusConfig) -> Parts:
     """Cuts a recording; the gap is the receptive field plus the time offset."""
-    span = resolve_model(config.model_architecture)(1, 2, 1).offset.span
+    span = resolve_offset(config.model_architecture).span
     gap = span + config.time_offsets
     return Parts(*time_split(recording, config.test_fraction, gap))
 

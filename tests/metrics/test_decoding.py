@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -195,6 +198,24 @@ def test_windowed_counts_take_the_segments_of_a_recording():
     whole = windowed_counts(recording.neural, 4, recording.segments)
     part = windowed_counts(recording.neural[7:14], 4)
     np.testing.assert_allclose(whole[7:14], part)
+
+
+@pytest.mark.real
+def test_a_rat_without_any_embedding():
+    """What every embedding has to beat; shared/data/README.md has 5.1 and 7.7 cm, 89 %."""
+    path = Path(os.environ.get("CEBRA_ETHAN_DATA", "/nowhere")) / "rat_hippocampus/achilles.npz"
+    if not path.exists():
+        pytest.skip("CEBRA_ETHAN_DATA does not name the folder of the real recordings")
+    with np.load(path) as rat:
+        spikes, position, direction = (rat[k] for k in ("spikes", "position", "direction"))
+    cut = int(0.8 * len(spikes))
+    train, test = windowed_counts(spikes[:cut]), windowed_counts(spikes[cut:])
+    centimetres = 100 * position.astype(float)
+    score = decode(train, centimetres[:cut], test, centimetres[cut:])
+    assert score.setting["n_neighbors"] == 25
+    assert (score.median_error, score.mean_error) == pytest.approx((5.12, 7.67), abs=0.01)
+    side = direction.argmax(axis=1)
+    assert decode(train, side[:cut], test, side[cut:]).accuracy == pytest.approx(0.888, abs=0.001)
 
 
 X, Y = task("continuous", num=40)

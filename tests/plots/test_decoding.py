@@ -106,7 +106,7 @@ def test_an_overview_has_its_panels(embedding):
     assert {"Latent 2", "Position (cm)", "InfoNCE loss (nats)"} <= labels
     assert whole.get_suptitle() == "simulated"
     alone = plot_overview(embedding, SIDE)
-    assert [ax.get_ylabel() for ax in alone.axes] == ["Latent 2"]
+    assert {ax.get_ylabel() for ax in alone.axes} - {""} == {"Latent 2"}
 
 
 @pytest.mark.parametrize(
