@@ -185,7 +185,7 @@ def as_recording(
 
 
 def as_labels(labels: Any) -> dict[str, Label]:
-    """Returns named labels of a mapping, a sequence of labels, or one label.
+    """Returns named labels of a mapping, a table, a sequence of labels, or one label.
 
     Example:
         >>> as_labels([[0.1, 0.2], ["a", "b"]])
@@ -193,6 +193,8 @@ def as_labels(labels: Any) -> dict[str, Label]:
     """
     if isinstance(labels, Mapping):
         named = dict(labels)
+    elif len(getattr(labels, "columns", ())) > 1:  # so that each column has its own kind
+        named = {str(name): labels[name] for name in labels.columns}
     elif isinstance(labels, (tuple, list)) and any(_is_column(one) for one in labels):
         named = {f"label {k}": one for k, one in enumerate(labels)}
     else:

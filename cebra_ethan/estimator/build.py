@@ -22,7 +22,14 @@ from ..utils.seeding import Streams, derive_seed, private_torch_rng
 if TYPE_CHECKING:
     from .cebra import CEBRA
 
-__all__ = ["EARLY_STOPPING", "make_loader", "make_loaders", "make_solver", "stopping_options"]
+__all__ = [
+    "EARLY_STOPPING",
+    "make_loader",
+    "make_loaders",
+    "make_solver",
+    "renew_schedule",
+    "stopping_options",
+]
 
 EARLY_STOPPING: Mapping[str, Any] = {
     "patience": 10,
@@ -67,9 +74,7 @@ def make_solver(
         lr=params.learning_rate,
         **dict(params.optimizer_kwargs),
     )
-    schedule = None
-    if params.scheduler is not None:
-        schedule = SCHEDULERS[params.scheduler](optimizer, params.max_iterations)
+    schedule = _make_schedule(params, optimizer)
     if not params.early_stopping:
         return SingleSessionSolver(model, objectives, optimizer, scheduler=schedule)
     options = stopping_options(params)
@@ -81,6 +86,14 @@ def make_solver(
         min_delta=options["min_delta"],
         scheduler=schedule,
     )
+
+
+def renew_schedule(params: CEBRA, solver: SingleSessionSolver) -> None:
+    """Starts the learning rate and its schedule anew for `max_iterations` more steps."""
+    for group in solver.optimizer.param_groups:
+        group["lr"] = params.learning_rate
+        group.pop("initial_lr", None)  # what an earlier schedule left
+    solver.scheduler = _make_schedule(params, solver.optimizer)
 
 
 def make_loaders(
@@ -129,6 +142,14 @@ def make_loader(
         augmentation=augmentation,
         device=device,
     )
+
+
+def _make_schedule(
+    params: CEBRA, optimizer: torch.optim.Optimizer
+) -> torch.optim.lr_scheduler.LRScheduler | None:
+    if params.scheduler is None:
+        return None
+    return SCHEDULERS[params.scheduler](optimizer, params.max_iterations)
 
 
 def make_params_augmentation(params: CEBRA) -> Augmentation | None:

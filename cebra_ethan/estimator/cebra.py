@@ -28,7 +28,7 @@ from ..solver.history import History
 from ..types import Augmentation, Recording
 from ..utils.device import resolve_device
 from ..utils.seeding import Streams, derive_seed, resolve_seed
-from .build import make_loader, make_loaders, make_solver, stopping_options
+from .build import make_loader, make_loaders, make_solver, renew_schedule, stopping_options
 from .inputs import check_neural, one_session, user_labels
 from .params import FIXED_BY_FIT, PARAMETER_CONSTRAINTS, check_params
 from .persistence import read_estimator, write_estimator
@@ -197,6 +197,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             TrainingDivergedError: If the loss stops being finite.
         """
         check_params(self)
+        X, y, labels, trial = one_session(X, y, labels, trial)
         recording = self._recording(X, y, labels, trial)
         seed = resolve_seed(self.random_state)
         device = resolve_device(self.device)
@@ -245,8 +246,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                     f"{self._fitted_params[name]!r}; got {getattr(self, name)!r}. Use fit."
                 )
         recording = self._recording(X, y, labels, trial, fitted=True)
-        for group in self.solver_.optimizer.param_groups:
-            group["lr"] = self.learning_rate
+        renew_schedule(self, self.solver_)
         steps = self.solver_.num_steps + self.max_iterations
         train, valid = make_loaders(self, recording, self.solver_, self.random_state_, steps)
         return self._train(train, valid, callback, callback_frequency)
@@ -367,7 +367,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        return self.output_dimension
+        return int(self.model_.num_output)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -442,6 +442,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             callbacks=callbacks,
             **files,
         )
+        self.random_state_ = train.seed  # a resumed training keeps the seed it began with
         return self
 
 

@@ -70,14 +70,24 @@ def check_neural(X: Any, estimator: BaseEstimator) -> np.ndarray:
 def user_labels(*given: Any) -> dict[str, Label]:
     """Returns the labels of `fit(X, y, *labels)` by name.
 
-    A mapping keeps its names, a table its column names; the rest are numbered.
+    A mapping keeps its names, a table with several columns theirs, so that each column has its
+    own kind; the rest are numbered.
+
+    Raises:
+        DataError: If two labels have one name.
     """
     named: dict[str, Any] = {}
     for value in given:
         if value is None:
             continue
-        if isinstance(value, Mapping):
-            named |= dict(value)
+        if isinstance(value, Mapping) or len(getattr(value, "columns", ())) > 1:
+            new = {str(name): value[name] for name in getattr(value, "columns", value)}
+            if named.keys() & new.keys():
+                raise DataError(
+                    "each label must have a name of its own; got "
+                    f"{', '.join(map(repr, named.keys() & new.keys()))} twice. Rename one."
+                )
+            named |= new
         elif isinstance(value, Label):
             named[f"label {len(named)}" if value.name in ("label", *named) else value.name] = value
         else:

@@ -22,7 +22,8 @@ __all__ = ["FIXED_BY_FIT", "PARAMETER_CONSTRAINTS", "check_params"]
 
 FIXED_BY_FIT = (
     "model_architecture output_dimension num_hidden_units causal hybrid criterion distance "
-    "temperature temperature_mode min_temperature optimizer optimizer_kwargs"
+    "temperature temperature_mode min_temperature optimizer optimizer_kwargs early_stopping "
+    "device random_state"
 ).split()
 """Parameters that a fitted model cannot change any more."""
 
@@ -62,6 +63,13 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
 }
 """Types and ranges, in scikit-learn's form."""
 
+_STOPPING: dict[str, list[Any]] = {
+    "patience": [allowed.Interval(Integral, 1, None, closed="left")],
+    "min_delta": [allowed.Interval(Real, 0, None, closed="left")],
+    "fraction": [allowed.Interval(Real, 0, 1, closed="neither")],
+    "every": [allowed.Interval(Integral, 1, None, closed="left"), None],
+}
+
 
 def check_params(params: CEBRA) -> None:
     """Refuses parameters outside their sets, alone and together.
@@ -90,3 +98,11 @@ def check_params(params: CEBRA) -> None:
         raise InvalidParameterError(
             f"early_stopping takes {', '.join(EARLY_STOPPING)}; got {', '.join(unknown)}."
         )
+    for name, value in stopping_options(params).items():
+        if not any(
+            allowed.make_constraint(kind).is_satisfied_by(value) for kind in _STOPPING[name]
+        ):
+            kinds = " or ".join(str(allowed.make_constraint(kind)) for kind in _STOPPING[name])
+            raise InvalidParameterError(
+                f"{name} of early_stopping must be {kinds}; got {value!r}."
+            )

@@ -225,7 +225,7 @@ def windowed_counts(
             f"segments must cover bins 0 to {len(counts)} one after the other; got "
             f"{bounds.tolist()}."
         )
-    left = (window_bins - 1) // 2
+    left = window_bins // 2
     mean = np.empty_like(counts)
     for start, stop in bounds:
         padded = np.pad(counts[start:stop], ((left, window_bins - 1 - left), (0, 0)), "edge")

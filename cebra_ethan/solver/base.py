@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from ..models.base import OffsetModel
 from ..types import Batch, Objective
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import Checkpoints, CsvLog, EarlyStopping, EveryFewSteps, ProgressBar, Record
-from .checkpoint import check_finite_weights, load_state, save_state
+from .checkpoint import load_state, save_state
 from .embed import embed, transform
 from .history import History
+from .schema import check_solver_state
 from .train import Callback, Losses, train
 
 __all__ = ["EarlyStoppingSolver", "SingleSessionSolver"]
@@ -76,6 +78,8 @@ class SingleSessionSolver:
         self.stop_reason: str | None = None
         self._stopping: EarlyStopping | None = None
         self._seed = 0
+        self._before: list[Tensor] | None = None  # with these the loss was finite
+        self._valid_seed: int | None = None
         self._has_dropout = any("Dropout" in type(m).__name__ for m in model.modules())
 
     def fit(
@@ -119,24 +123,36 @@ class SingleSessionSolver:
         if resume and (Path(logdir or "") / "last.ckpt").exists():
             self.load(Path(logdir or "") / "last.ckpt")
             loader.seed = self._seed
+            if valid_loader is not None and self._valid_seed is not None:
+                valid_loader.seed = self._valid_seed
+            if self._stopping is not None and self._stopping.reason is not None:
+                self.stop_reason = self._stopping.reason  # it had ended, no step is missing
+                self._finish(logdir)
+                return self
         self._seed, self.stop_reason = loader.seed, None
+        self._valid_seed = None if valid_loader is None else valid_loader.seed
         own = self._callbacks(loader, valid_loader, every, save_frequency, logdir, progress)
         self.model.train()
-        self.stop_reason = train(
-            self.step, loader.batches(self.num_steps), [*own, *callbacks], self.num_steps
-        )
-        self.model.eval()
+        try:
+            self.stop_reason = train(
+                self.step, loader.batches(self.num_steps), [*own, *callbacks], self.num_steps
+            )
+        finally:
+            self.model.eval()
+            self._before = None
+            if self._stopping is not None:
+                self._stopping.validate = None  # it holds the data, which no copy should carry
         self._finish(logdir)
         return self
 
     def step(self, batch: Batch) -> Losses:
         """Updates the weights on one batch and returns its losses, detached."""
-        self._remember_weights()
         with self._dropout_rng():
             total, losses = self.loss(batch)
             self.optimizer.zero_grad()
             total.backward()
-        self._check_finite(total)
+        self._check_finite(total.detach(), batch)
+        self._before = [tensor.detach().clone() for tensor in self._tensors()]
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
@@ -209,14 +225,12 @@ class SingleSessionSolver:
             CheckpointError: If the file is damaged or its weights do not fit.
         """
         state = load_state(path)
-        if state.pop("kind", None) != "solver":
-            raise CheckpointError(f"{path} is not the checkpoint of a solver.")
+        kind = state.pop("kind", None)
+        if kind != "solver":
+            raise CheckpointError(f"{path} is not the checkpoint of a solver but of {kind!r}.")
         try:
-            check_finite_weights(state["model"], path)
             self.load_state_dict(state)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, CheckpointError):
-                raise
             raise CheckpointError(
                 f"a checkpoint must fit the solver that loads it; {path} does not: {error}. "
                 "Build the solver with the model and optimiser that were saved."
@@ -231,23 +245,36 @@ class SingleSessionSolver:
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "stopping": None if self._stopping is None else self._stopping.state_dict(),
             "history": self.history.state_dict(),
-            "validation_history": self.validation_history,
+            "validation_history": torch.tensor(
+                self.validation_history, dtype=torch.float64
+            ).reshape(-1, 2),
             "num_steps": self.num_steps,
             "seed": self._seed,
+            "valid_seed": self._valid_seed,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues where `state_dict` was taken."""
+        """Continues where `state_dict` was taken.
+
+        Raises:
+            CheckpointError: If a key, type, shape or value does not fit this solver, which then
+                stays as it was.
+        """
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        check_solver_state(state, self.state_dict(), self._weights(), parameters)
         self.model.load_state_dict(state["model"])
         self.criterions.load_state_dict(state["criterions"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.scheduler is not None and state["scheduler"] is not None:
+        if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         if self._stopping is not None and state["stopping"] is not None:
             self._stopping.load_state_dict(state["stopping"])
         self.history.load_state_dict(state["history"])
-        self.validation_history = [tuple(pair) for pair in state["validation_history"]]
+        self.validation_history = [
+            (int(step), loss) for step, loss in state["validation_history"].tolist()
+        ]
         self.num_steps, self._seed = state["num_steps"], state["seed"]
+        self._valid_seed = state.get("valid_seed")
 
     def _early_stopping(
         self, valid_loader: ContrastiveLoader | None, every: int
@@ -267,12 +294,13 @@ class SingleSessionSolver:
         if self._stopping is not None:
             own.append(self._stopping)
         elif valid_loader is not None:
-            own.append(EveryFewSteps(lambda step: self._validate(valid_loader, step), every))
+            own.append(EveryFewSteps(partial(self._validate, valid_loader), every))
         if logdir is not None:
             own.append(Checkpoints(self.save, logdir, save_frequency))
             own.append(CsvLog(self.history, Path(logdir) / "history.csv"))
         if progress:
-            own.append(ProgressBar(loader.num_steps, loader.num_negatives, self.num_steps))
+            weight = sum(objective.weight for objective in self.objectives)
+            own.append(ProgressBar(loader.num_steps, loader.num_negatives, self.num_steps, weight))
         return own
 
     def _validate(self, loader: ContrastiveLoader, step: int) -> float:
@@ -291,22 +319,39 @@ class SingleSessionSolver:
         for name, value in self._weights().items():
             value.copy_(weights[name])
 
-    def _remember_weights(self) -> None:
-        """Keeps a copy to go back to; for thousands of weights this is microseconds."""
-        self._before = {name: value.detach().clone() for name, value in self._weights().items()}
+    def _tensors(self) -> list[Tensor]:
+        parts = (self.model, self.criterions)
+        return [t for part in parts for t in (*part.parameters(), *part.buffers())]
 
-    def _check_finite(self, total: Float[Tensor, ""]) -> None:
-        gradients = [p.grad for g in self.optimizer.param_groups for p in g["params"]]
-        norms = torch.stack([total.detach(), *(g.norm() for g in gradients if g is not None)])
-        if bool(torch.isfinite(norms).all()):
-            return
-        self._load_weights(self._before)
-        rate = self.optimizer.param_groups[0]["lr"]
+    def _check_finite(self, total: Float[Tensor, ""], batch: Batch) -> None:
+        gradients = [
+            p.grad.flatten()
+            for group in self.optimizer.param_groups
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        if bool(torch.cat([total.reshape(1), *gradients]).sum().isfinite()):
+            return  # one sum, since a single NaN or infinity shows in it
         raise TrainingDivergedError(
             f"loss and gradients must stay finite; at step {self.num_steps + 1} the loss is "
-            f"{float(total):g}. The weights are those of the last finite step. Lower the learning "
-            f"rate ({rate:g}) or look for extreme values in the data."
+            f"{float(total):g}. {self._step_back(total, batch)}"
         )
+
+    @torch.no_grad()
+    def _step_back(self, total: Float[Tensor, ""], batch: Batch) -> str:
+        """Leaves the last weights whose loss was finite; returns what to do about it."""
+        kept = "The weights are those of the last finite step. "
+        rate = f"the learning rate ({self.optimizer.param_groups[0]['lr']:g})"
+        if bool(total.isfinite()):
+            return f"{kept}Its gradient is not: lower {rate} or raise the temperature."
+        windows = (batch.reference, *batch.positive, batch.negative)
+        if not all(bool(part.isfinite().all()) for part in windows):
+            return f"{kept}The batch holds NaN or infinity: look at the data and its augmentation."
+        if self._before is None:
+            return f"It is the first step: look for extreme values in the data, or lower {rate}."
+        for tensor, before in zip(self._tensors(), self._before, strict=True):
+            tensor.copy_(before)
+        return f"{kept}Lower {rate} or look for extreme values in the data."
 
     def _dropout_rng(self) -> Any:
         if not self._has_dropout:
@@ -346,13 +391,9 @@ class EarlyStoppingSolver(SingleSessionSolver):
     def _early_stopping(
         self, valid_loader: ContrastiveLoader | None, every: int
     ) -> EarlyStopping | None:
-        def validate(step: int) -> float:
-            assert valid_loader is not None
-            return self._validate(valid_loader, step)
-
         return EarlyStopping(
             self._weights,
-            None if valid_loader is None else validate,
+            None if valid_loader is None else partial(self._validate, valid_loader),
             patience=self.patience,
             min_delta=self.min_delta,
             every=every,

@@ -110,8 +110,14 @@ class EarlyStopping:
             self.best_weights = {name: value.clone() for name, value in self.weights().items()}
             return None
         self._num_bad += 1
+        return self.reason
+
+    @property
+    def reason(self) -> str | None:
+        """Why training ends here, or `None` while there is patience."""
         if self._num_bad < self.patience:
             return None
+        step = self.best_step + self._num_bad * self.every
         return f"no improvement over {self.best_loss:.4f} (step {self.best_step}) by step {step}"
 
     def finish(self) -> None:
@@ -195,17 +201,20 @@ class ProgressBar:
         total: Steps in all.
         num_negatives: Negatives that one reference sees; chance is their logarithm.
         start: Steps done before.
+        weight: Sum of the weights of all objectives; bits are their weighted mean.
     """
 
-    def __init__(self, total: int, num_negatives: int, start: int = 0) -> None:
-        self._chance = math.log(num_negatives)
+    def __init__(
+        self, total: int, num_negatives: int, start: int = 0, weight: float = 1.0
+    ) -> None:
+        self._chance, self._weight = math.log(num_negatives), weight
         self._bar = tqdm(total=total, initial=start, unit="step", dynamic_ncols=True)
 
     def after_step(self, step: int, losses: Losses) -> None:
         """Moves the bar."""
         if step % _SHOWN_EVERY == 0:
             loss = float(losses["loss"])
-            bits = (self._chance - loss) / math.log(2)
+            bits = (self._chance - loss / self._weight) / math.log(2)
             self._bar.set_postfix_str(f"loss {loss:.3f}, {bits:.2f} bits", refresh=False)
         self._bar.update(1)
 

@@ -34,7 +34,7 @@ SCHEMA_VERSION = 1
 
 _MAGIC = b"CEBRAETH"
 _PREFIX = struct.Struct("<8sQ32s")
-_MAX_HEADER_BYTES = 16 << 20
+_MAX_HEADER_BYTES = 2 << 20  # parsed, a text of this length can take twenty times the memory
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive, such as a torch or cebra checkpoint (.pt) or an .npz file",
     b"\x80": "a pickle",
@@ -55,6 +55,12 @@ def save_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     tree = _encode(state, "state", tensors)
     text = json.dumps({"schema": SCHEMA_VERSION, "state": tree}, separators=(",", ":"))
     body = safetensors.torch.save(tensors, metadata={"cebra_ethan": text})
+    length = int.from_bytes(body[:8], "little")
+    if length > _MAX_HEADER_BYTES:
+        raise CheckpointError(
+            f"the text of a checkpoint must not exceed {_MAX_HEADER_BYTES} bytes, so that a damaged "
+            f"one cannot fill the memory; got {length}. Hold long lists as tensors."
+        )
     sweep_temporary(Path(path).parent)
     with atomic_write(path) as file:
         file.write(_PREFIX.pack(_MAGIC, len(body), hashlib.sha256(body).digest()))
@@ -144,7 +150,7 @@ def _metadata(body: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     return document
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         raise ValueError("a key stands twice")
@@ -176,22 +182,8 @@ def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "tensor":
         return tensors[content]
     if kind == "dict":
-        return {key: _decode(one, tensors) for key, one in content}
+        return _unique_keys([(key, _decode(one, tensors)) for key, one in content])
     if kind in ("list", "tuple"):
         nest = [_decode(one, tensors) for one in content]
         return nest if kind == "list" else tuple(nest)
     raise ValueError(f"unknown kind {kind!r}")
-
-
-def check_finite_weights(state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:
-    """Refuses weights that are NaN or infinite.
-
-    Raises:
-        CheckpointError: With the name of the first bad tensor.
-    """
-    for name, tensor in state.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(
-                f"weights must be finite; {name} in {path} holds NaN or infinity. "
-                "Use an older checkpoint."
-            )

@@ -1,0 +1,90 @@
+"""Small recordings, small estimators and exact comparisons for the reliability tests."""
+
+import numpy as np
+import torch
+
+from cebra_ethan import CEBRA
+
+NUM_BINS = 300
+_rng = np.random.default_rng(0)
+NEURAL = _rng.normal(size=(NUM_BINS, 6)).astype(np.float32)
+POSITION = np.cumsum(_rng.normal(size=NUM_BINS))
+SIDE = _rng.integers(0, 3, NUM_BINS)
+
+SMALL = {
+    "max_iterations": 3,
+    "batch_size": 32,
+    "output_dimension": 3,
+    "num_hidden_units": 8,
+    "random_state": 0,
+    "device": "cpu",
+}
+
+MODES = {
+    "time": ({}, ()),
+    "time_delta": ({}, (POSITION,)),
+    "delta_normal": ({"conditional": "delta_normal", "delta": 0.5}, (POSITION,)),
+    "discrete": ({}, (SIDE,)),
+    "mixed": ({}, (POSITION, SIDE)),
+    "hybrid": ({"hybrid": True}, (POSITION,)),
+    "full batch": ({"batch_size": None}, (POSITION,)),
+}
+"""Every way of training: parameters and labels."""
+
+VARIANTS = {
+    "learned temperature": {"temperature_mode": "auto"},
+    "euclidean": {"distance": "euclidean", "model_architecture": "offset1-model-mse"},
+    "focal": {"criterion": "focal"},
+    "nce": {"criterion": "nce"},
+    "adamw": {"optimizer": "adamw", "optimizer_kwargs": (("weight_decay", 0.1),)},
+    "cosine schedule": {"scheduler": "cosine"},
+    "linear schedule": {"scheduler": "linear"},
+    "one-cycle schedule": {"scheduler": "one-cycle"},
+    "early stopping": {"early_stopping": {"every": 2, "patience": 3}},
+    "augmentation": {"augmentation": {"noise_level": 0.1, "neuron_dropout": 0.2}},
+    "masks": {"masking_kwargs": (("RandomNeuronMask", 0.2),)},
+    "own negatives": {"num_negatives": 5},
+    "causal": {"causal": True, "model_architecture": "offset5-model"},
+    "attention": {"model_architecture": "attention-offset10-model"},
+}
+"""Parameters that add something to the state of training, each alone."""
+
+
+def small(**params):
+    """Returns an estimator that trains in a few milliseconds."""
+    return CEBRA(**{**SMALL, **params})
+
+
+def in_mode(mode, **params):
+    """Returns an unfitted estimator and the labels of a training mode."""
+    own, labels = MODES[mode]
+    return small(**{**own, **params}), labels
+
+
+def assert_same(one, other, where="state"):
+    """Compares nests of tensors, arrays and numbers bit by bit."""
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert list(one) == list(other), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}/{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for place, pair in enumerate(zip(one, other, strict=True)):
+            assert_same(*pair, f"{where}/{place}")
+    elif isinstance(one, torch.Tensor):
+        assert_same(one.detach().cpu().numpy(), other.detach().cpu().numpy(), where)
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype, where
+        assert one.shape == other.shape, where
+        assert one.tobytes() == other.tobytes(), where
+    else:
+        assert one == other or (one != one and other != other), where
+
+
+def assert_same_estimator(one, other, neural=NEURAL):
+    """Compares everything that two fitted estimators learned, and what they return."""
+    assert_same(one.solver_.state_dict(), other.solver_.state_dict())
+    assert one.label_kinds_ == other.label_kinds_
+    assert one.random_state_ == other.random_state_
+    assert_same(one.transform(neural), other.transform(neural))
