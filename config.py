@@ -163,8 +163,8 @@ HIPPOCAMPUS_PRESETS: Mapping[str, Mapping[str, Any]] = {
     # `make run`: the main job. Fewer, larger steps than the paper, so that it ends in minutes.
     "run": {
         "num_seeds": 1,
-        "max_iterations": 600,
-        "learning_rate": 2e-3,
+        "max_iterations": 1000,
+        "learning_rate": 1e-3,
         "methods": (
             "behavior", "permuted", "shifted", "untrained", "no-embedding", "chance",
         ),

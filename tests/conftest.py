@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import jaxtyping
 import pytest
 
+collect_ignore_glob = ["golden/make_*.py", "golden_metrics/make_*.py"]  # these import `cebra`
+
 
 @pytest.fixture
 def without_type_checks() -> Iterator[None]:

@@ -12,6 +12,7 @@ from ..data.augment import Compose, from_masking_kwargs
 from ..data.dataset import ContrastiveDataset
 from ..data.loader import ContrastiveLoader, make_augmentation
 from ..data.split import time_split
+from ..errors import InvalidParameterError
 from ..models.criterions import make_criterion
 from ..models.model import resolve_model
 from ..solver.base import EarlyStoppingSolver, SingleSessionSolver
@@ -26,6 +27,7 @@ __all__ = [
     "EARLY_STOPPING",
     "make_loader",
     "make_loaders",
+    "make_optimizer",
     "make_solver",
     "renew_schedule",
     "stopping_options",
@@ -56,7 +58,10 @@ def make_solver(
     """Returns a solver with new weights that depend on the seed alone."""
     with private_torch_rng(derive_seed(seed, Streams.INITIALISATION)):
         model = resolve_model(params.model_architecture)(
-            num_neurons, params.num_hidden_units, params.output_dimension, causal=params.causal
+            num_neurons,
+            int(params.num_hidden_units),  # a grid of numpy numbers is welcome
+            int(params.output_dimension),
+            causal=params.causal,
         ).to(device)
     criterion = make_criterion(
         copy.deepcopy(params.criterion),
@@ -69,11 +74,7 @@ def make_solver(
     if params.hybrid:  # as in `cebra`: behaviour in the first dimensions, time in all of them
         behavior = Objective(criterion, "behavior", dims=slice(_HYBRID_DIMS))
         objectives = [behavior, Objective(criterion, "time")]
-    optimizer = OPTIMIZERS[params.optimizer](
-        [*model.parameters(), *criterion.parameters()],
-        lr=params.learning_rate,
-        **dict(params.optimizer_kwargs),
-    )
+    optimizer = make_optimizer(params, [*model.parameters(), *criterion.parameters()])
     schedule = _make_schedule(params, optimizer)
     if not params.early_stopping:
         return SingleSessionSolver(model, objectives, optimizer, scheduler=schedule)
@@ -88,11 +89,30 @@ def make_solver(
     )
 
 
+def make_optimizer(params: CEBRA, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """Returns the optimiser that the estimator's parameters ask for.
+
+    Raises:
+        InvalidParameterError: If it does not take `optimizer_kwargs`.
+    """
+    try:
+        options = dict(params.optimizer_kwargs)
+        return OPTIMIZERS[params.optimizer](parameters, lr=params.learning_rate, **options)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            "optimizer_kwargs must be pairs of a name and a value that the optimiser "
+            f"{params.optimizer!r} takes; got {params.optimizer_kwargs!r}: {error}. See "
+            f"torch.optim.{OPTIMIZERS[params.optimizer].__name__}."
+        ) from error
+
+
 def renew_schedule(params: CEBRA, solver: SingleSessionSolver) -> None:
     """Starts the learning rate and its schedule anew for `max_iterations` more steps."""
+    fresh = make_optimizer(params, [torch.nn.Parameter(torch.zeros(1))]).param_groups[0]
     for group in solver.optimizer.param_groups:
-        group["lr"] = params.learning_rate
-        group.pop("initial_lr", None)  # what an earlier schedule left
+        kept = group["params"]
+        group.clear()  # an earlier schedule left its own entries, and changed those of others
+        group.update({**fresh, "params": kept})
     solver.scheduler = _make_schedule(params, solver.optimizer)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,12 +13,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from ..data.dataset import as_recording
 from ..data.loader import ContrastiveLoader
 from ..data.sampler import Conditional, Prior
-from ..errors import DataError, InvalidParameterError
 from ..metrics.goodness_of_fit import GoodnessOfFit
-from ..models.model import resolve_offset, supported_model_architectures
+from ..models.model import supported_model_architectures
 from ..solver.base import SingleSessionSolver
 from ..solver.callbacks import EveryFewSteps
 from ..solver.evaluate import goodness_of_fit
@@ -29,8 +25,14 @@ from ..types import Augmentation, Recording
 from ..utils.device import resolve_device
 from ..utils.seeding import Streams, derive_seed, resolve_seed
 from .build import make_loader, make_loaders, make_solver, renew_schedule, stopping_options
-from .inputs import check_neural, one_session, user_labels
-from .params import FIXED_BY_FIT, PARAMETER_CONSTRAINTS, check_params
+from .inputs import checked_recording, one_session
+from .params import (
+    FIXED_BY_FIT,
+    PARAMETER_CONSTRAINTS,
+    check_params,
+    check_transform_options,
+    check_unchanged,
+)
 from .persistence import read_estimator, write_estimator
 
 __all__ = ["CEBRA"]
@@ -57,7 +59,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         delta: Standard deviation for `"delta_normal"`, in the label's unit.
         max_iterations: Training steps.
         max_adapt_iterations: Training steps when adapting.
-        batch_size: References of a step; `None` takes every bin in every step.
+        batch_size: References of a step, drawn with replacement, so that it may exceed the number
+            of time bins; `None` takes every bin in every step.
         learning_rate: Step size of the optimiser.
         optimizer: `"adam"` or `"adamw"`.
         output_dimension: Dimensions of the embedding, `D`.
@@ -197,8 +200,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             TrainingDivergedError: If the loss stops being finite.
         """
         check_params(self)
-        X, y, labels, trial = one_session(X, y, labels, trial)
-        recording = self._recording(X, y, labels, trial)
+        X, y, others, trial = one_session(X, y, labels, trial)
+        recording = checked_recording(self, X, y, others, trial)
         seed = resolve_seed(self.random_state)
         device = resolve_device(self.device)
         solver = make_solver(self, recording.num_neurons, seed, device)
@@ -230,25 +233,19 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             InvalidParameterError: If a parameter that shapes the fitted model was changed.
         """
         if not hasattr(self, "model_"):
-            return self.fit(
-                X,
-                y,
-                *labels,
-                trial=trial,
-                callback=callback,
-                callback_frequency=callback_frequency,
-            )
+            watched: dict[str, Any] = {
+                "callback": callback,
+                "callback_frequency": callback_frequency,
+            }
+            return self.fit(X, y, *labels, trial=trial, **watched)
         check_params(self)
-        for name in FIXED_BY_FIT:
-            if getattr(self, name) != self._fitted_params[name]:
-                raise InvalidParameterError(
-                    f"partial_fit continues the fitted model, so {name} must stay "
-                    f"{self._fitted_params[name]!r}; got {getattr(self, name)!r}. Use fit."
-                )
-        recording = self._recording(X, y, labels, trial, fitted=True)
-        renew_schedule(self, self.solver_)
+        check_unchanged(self, self._fitted_params)
+        recording = checked_recording(self, X, y, labels, trial, fitted=True)
         steps = self.solver_.num_steps + self.max_iterations
         train, valid = make_loaders(self, recording, self.solver_, self.random_state_, steps)
+        renew_schedule(self, self.solver_)  # from here on nothing is refused any more
+        self._fitted_params["scheduler"] = self.scheduler
+        self.label_kinds_ = {name: label.kind for name, label in recording.labels.items()}
         return self._train(train, valid, callback, callback_frequency)
 
     def transform(
@@ -271,16 +268,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             DataError: If `X` does not have the fitted neurons.
         """
         check_is_fitted(self, "model_")
-        if session_id is not None and (type(session_id) is not int or session_id != 0):
-            raise InvalidParameterError(
-                "session_id must be None or 0, as one session was fitted (range 0 to 0); got "
-                f"{session_id!r}."
-            )
-        if batch_size is not None and not _is_count(batch_size):
-            raise InvalidParameterError(
-                f"batch_size must be a positive integer or None; got {batch_size!r}."
-            )
-        recording = self._recording(X, None, (), trial, fitted=True, min_samples=1)
+        check_transform_options(session_id, batch_size)
+        recording = checked_recording(self, X, None, (), trial, fitted=True, min_samples=1)
         embedding = self.solver_.transform(
             recording.neural, recording.segments, batch_size, pad=self.pad_before_transform
         )
@@ -309,7 +298,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             num_batches: Batches that are drawn.
         """
         check_is_fitted(self, "model_")
-        recording = self._recording(X, y, labels, trial, fitted=True)
+        recording = checked_recording(self, X, y, labels, trial, fitted=True)
         seed = derive_seed(self.random_state_, Streams.EVALUATION)
         size = min(self.batch_size or 512, len(recording))
         loader = make_loader(self, recording, seed, self.device_, num_batches, size)
@@ -374,40 +363,6 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _recording(
-        self,
-        X: Any,
-        y: Any,
-        labels: Sequence[Any],
-        trial: Any,
-        *,
-        fitted: bool = False,
-        min_samples: int | None = None,
-    ) -> Recording:
-        """Returns the checked recording of what the user passed."""
-        X, y, labels, trial = one_session(X, y, labels, trial)
-        array = check_neural(X, self)
-        span = resolve_offset(self.model_architecture).span
-        needed = min_samples or span + self.time_offsets
-        if len(array) < needed:
-            raise DataError(
-                f"{self.model_architecture} with time_offsets={self.time_offsets} needs at least "
-                f"{needed} time bins; got n_samples={len(array)}. Pass more data, or a smaller "
-                "model or time_offsets."
-            )
-        if fitted:
-            validate_data(self, X, reset=False, skip_check_array=True)
-        recording = as_recording(array, labels=user_labels(y, *labels), trial=trial, name="X")
-        silent = int((recording.neural == recording.neural[0]).all(dim=0).sum())
-        if silent and not fitted:
-            warnings.warn(
-                f"{silent} of {recording.num_neurons} neurons in X are constant: they carry no "
-                "information",
-                UserWarning,
-                stacklevel=4,
-            )
-        return recording
-
     def _set_fitted(
         self, X: Any, recording: Recording, solver: SingleSessionSolver, seed: int
     ) -> None:
@@ -420,7 +375,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _set_solver(self, solver: SingleSessionSolver) -> None:
         self.solver_, self.model_ = solver, solver.model
         self.offset_, self.device_ = solver.model.offset, solver.device
-        self._fitted_params = {name: getattr(self, name) for name in FIXED_BY_FIT}
+        self._fitted_params = {name: getattr(self, name) for name in (*FIXED_BY_FIT, "scheduler")}
 
     def _train(
         self,
@@ -444,7 +399,3 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         )
         self.random_state_ = train.seed  # a resumed training keeps the seed it began with
         return self
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and int(value) >= 1

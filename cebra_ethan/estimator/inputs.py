@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, validate_data
 
-from ..data.dataset import as_labels
+from ..data.dataset import as_labels, as_recording
 from ..errors import DataError
-from ..types import Label
+from ..models.model import resolve_offset
+from ..types import Label, Recording
 from ..utils.validation import as_array, check_finite, check_numeric
 
-__all__ = ["check_neural", "one_session", "user_labels"]
+if TYPE_CHECKING:
+    from .cebra import CEBRA
+
+__all__ = ["check_neural", "checked_recording", "one_session", "user_labels"]
 
 
 def one_session(
@@ -93,3 +98,54 @@ def user_labels(*given: Any) -> dict[str, Label]:
         else:
             named[f"label {len(named)}"] = as_array(value, "y")
     return as_labels(named)
+
+
+def checked_recording(
+    estimator: CEBRA,
+    X: Any,
+    y: Any,
+    labels: Sequence[Any],
+    trial: Any,
+    *,
+    fitted: bool = False,
+    min_samples: int | None = None,
+) -> Recording:
+    """Returns the recording of what the user passed to a method of the estimator.
+
+    Args:
+        estimator: Its architecture and `time_offsets` say how many bins are needed.
+        X: Activity `(T, N)`.
+        y: First label, or a mapping of labels.
+        labels: Further labels.
+        trial: Trial of each bin.
+        fitted: `X` must have the neurons that were fitted.
+        min_samples: Bins that are needed, where it is not one window and its positive.
+
+    Raises:
+        DataError: If there are too few bins, or something does not fit.
+    """
+    X, y, labels, trial = one_session(X, y, labels, trial)
+    table = hasattr(X, "columns")
+    if fitted and table:  # other columns are named first, whatever they hold
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    array = check_neural(X, estimator)
+    offset = estimator.offset_ if fitted else resolve_offset(estimator.model_architecture)
+    needed = min_samples or offset.span + estimator.time_offsets
+    if len(array) < needed:
+        raise DataError(
+            f"{estimator.model_architecture} with time_offsets={estimator.time_offsets} needs at "
+            f"least {needed} time bins; got n_samples={len(array)}. Pass more data, or a smaller "
+            "model or time_offsets."
+        )
+    if fitted and not table:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    recording = as_recording(array, labels=user_labels(y, *labels), trial=trial, name="X")
+    silent = int((recording.neural == recording.neural[0]).all(dim=0).sum())
+    if silent and not fitted:
+        warnings.warn(
+            f"{silent} of {recording.num_neurons} neurons in X are constant: they carry no "
+            "information",
+            UserWarning,
+            stacklevel=4,
+        )
+    return recording

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from sklearn.utils import _param_validation as allowed
 from torch import nn
@@ -13,12 +16,18 @@ from ..errors import InvalidParameterError
 from ..models.criterions import CRITERIONS
 from ..models.model import resolve_model
 from ..solver.schedules import OPTIMIZERS, SCHEDULERS
-from .build import EARLY_STOPPING, stopping_options
+from .build import EARLY_STOPPING, make_optimizer, stopping_options
 
 if TYPE_CHECKING:
     from .cebra import CEBRA
 
-__all__ = ["FIXED_BY_FIT", "PARAMETER_CONSTRAINTS", "check_params"]
+__all__ = [
+    "FIXED_BY_FIT",
+    "PARAMETER_CONSTRAINTS",
+    "check_params",
+    "check_transform_options",
+    "check_unchanged",
+]
 
 FIXED_BY_FIT = (
     "model_architecture output_dimension num_hidden_units causal hybrid criterion distance "
@@ -44,7 +53,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "max_iterations": [allowed.Interval(Integral, 1, None, closed="left")],
     "max_adapt_iterations": [allowed.Interval(Integral, 1, None, closed="left")],
     "batch_size": [allowed.Interval(Integral, 2, None, closed="left"), None],
-    "learning_rate": [allowed.Interval(Real, 0, None, closed="neither")],
+    "learning_rate": [allowed.Interval(Real, 0, 1e30, closed="right")],  # Adam divides it by 0.1
     "optimizer": [allowed.StrOptions(set(OPTIMIZERS))],
     "output_dimension": [allowed.Interval(Integral, 1, None, closed="left")],
     "verbose": ["verbose"],
@@ -62,6 +71,8 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "prior": [allowed.StrOptions({"empirical", "uniform"}), None],
 }
 """Types and ranges, in scikit-learn's form."""
+
+_MAX_SPAN_DIGITS = 3  # `offset{n}-model` has n / 2 layers, and a file may ask for any n
 
 _STOPPING: dict[str, list[Any]] = {
     "patience": [allowed.Interval(Integral, 1, None, closed="left")],
@@ -81,7 +92,16 @@ def check_params(params: CEBRA) -> None:
         params._validate_params()
     except allowed.InvalidParameterError as error:
         raise InvalidParameterError(str(error)) from None
+    for name, (first, *_) in PARAMETER_CONSTRAINTS.items():
+        value = getattr(params, name)
+        if isinstance(value, (bool, np.bool_)) and isinstance(first, allowed.Interval):
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {type(params).__name__} must be a number. Got "
+                f"{value!r} instead."
+            )
+    _check_span(params.model_architecture)
     resolve_model(params.model_architecture)
+    make_optimizer(params, [nn.Parameter(torch.zeros(1))])
     lowest = params.min_temperature
     if params.temperature_mode == "auto" and lowest is not None and lowest > params.temperature:
         raise InvalidParameterError(
@@ -98,11 +118,49 @@ def check_params(params: CEBRA) -> None:
         raise InvalidParameterError(
             f"early_stopping takes {', '.join(EARLY_STOPPING)}; got {', '.join(unknown)}."
         )
-    for name, value in stopping_options(params).items():
-        if not any(
-            allowed.make_constraint(kind).is_satisfied_by(value) for kind in _STOPPING[name]
-        ):
-            kinds = " or ".join(str(allowed.make_constraint(kind)) for kind in _STOPPING[name])
+    for option, value in stopping_options(params).items():
+        kinds = [allowed.make_constraint(kind) for kind in _STOPPING[option]]
+        if not any(kind.is_satisfied_by(value) for kind in kinds):
+            rule = " or ".join(map(str, kinds))
             raise InvalidParameterError(
-                f"{name} of early_stopping must be {kinds}; got {value!r}."
+                f"{option} of early_stopping must be {rule}; got {value!r}."
             )
+
+
+def _check_span(name: str) -> None:
+    if any(len(digits) > _MAX_SPAN_DIGITS for digits in re.findall(r"\d+", name)):
+        raise InvalidParameterError(
+            f"a model_architecture must span less than {10**_MAX_SPAN_DIGITS} time bins; got "
+            f"{name[:40]!r}. Use wider bins."
+        )
+
+
+def check_unchanged(params: CEBRA, fitted: Mapping[str, Any]) -> None:
+    """Refuses to continue a fitted model under other parameters.
+
+    Raises:
+        InvalidParameterError: With the first parameter of `FIXED_BY_FIT` that was changed.
+    """
+    for name in FIXED_BY_FIT:
+        if getattr(params, name) != fitted[name]:
+            raise InvalidParameterError(
+                f"partial_fit continues the fitted model, so {name} must stay "
+                f"{fitted[name]!r}; got {getattr(params, name)!r}. Use fit."
+            )
+
+
+def check_transform_options(session_id: Any, batch_size: Any) -> None:
+    """Refuses a session that was not fitted and a batch size that counts nothing.
+
+    Raises:
+        InvalidParameterError: With the argument and its range.
+    """
+    if session_id is not None and (type(session_id) is not int or session_id != 0):
+        raise InvalidParameterError(
+            "session_id must be None or 0, as one session was fitted (range 0 to 0); got "
+            f"{session_id!r}."
+        )
+    if batch_size is not None and not (isinstance(batch_size, Integral) and int(batch_size) >= 1):
+        raise InvalidParameterError(
+            f"batch_size must be a positive integer or None; got {batch_size!r}."
+        )

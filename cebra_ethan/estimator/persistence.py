@@ -70,7 +70,14 @@ def read_estimator(
         here = resolve_device(device or _device_here(estimator.device))
         solver = make_solver(estimator, num_neurons, seed, here)
         solver.load_state_dict(state["solver"])
-    except (ArithmeticError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CheckpointError(
             f"a checkpoint must describe a CEBRA estimator; {path} does not: {error}"
         ) from error

@@ -20,8 +20,9 @@ from ..types import Batch, Objective
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import Checkpoints, CsvLog, EarlyStopping, EveryFewSteps, ProgressBar, Record
 from .checkpoint import load_state, save_state
-from .embed import embed, transform
+from .embed import transform
 from .history import History
+from .loss import total_loss
 from .schema import check_solver_state
 from .train import Callback, Losses, train
 
@@ -161,25 +162,7 @@ class SingleSessionSolver:
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
         """Returns the weighted sum of all objectives, and each one's parts by name."""
-        points = embed(self.model, batch)
-        losses: dict[str, Tensor] = {}
-        total = points.reference.new_zeros(())
-        for objective, positive in zip(self.objectives, points.positive, strict=True):
-            dims = (..., objective.dims)
-            value = objective.criterion(
-                points.reference[dims], positive[dims], points.negative[dims]
-            )
-            one, *parts = value if isinstance(value, tuple) else (value,)
-            total = total + objective.weight * one
-            prefix = "" if len(self.objectives) == 1 else f"{objective.name}/"
-            losses |= {
-                f"{prefix}{k}": v.detach()
-                for k, v in zip(("align", "uniform"), parts, strict=False)
-            }
-            temperature = getattr(objective.criterion, "temperature", None)
-            if temperature is not None:
-                losses[f"{prefix}temperature"] = torch.as_tensor(temperature).detach()
-        return total, {"loss": total.detach(), **losses}
+        return total_loss(self.model, self.objectives, batch)
 
     @torch.no_grad()
     def validation(self, loader: ContrastiveLoader) -> float:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -58,8 +57,8 @@ def save_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     length = int.from_bytes(body[:8], "little")
     if length > _MAX_HEADER_BYTES:
         raise CheckpointError(
-            f"the text of a checkpoint must not exceed {_MAX_HEADER_BYTES} bytes, so that a damaged "
-            f"one cannot fill the memory; got {length}. Hold long lists as tensors."
+            f"the text of a checkpoint must not exceed {_MAX_HEADER_BYTES} bytes, so that no file "
+            f"can fill the memory; got {length}. Hold long lists as tensors."
         )
     sweep_temporary(Path(path).parent)
     with atomic_write(path) as file:

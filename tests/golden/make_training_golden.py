@@ -1,4 +1,4 @@
-"""Makes the golden goodness of fit with `cebra` 0.6.1: `python tests/golden/make_training_golden.py`.
+"""Makes golden goodness of fit with `cebra` 0.6.1: `python tests/golden/make_training_golden.py`.
 
 Needs an environment with `cebra`; writes `training.npz` beside itself: simulated place cells, and
 the goodness of fit that `cebra` reaches on them by behaviour and by time, one value for each seed.

@@ -4,7 +4,6 @@ import pytest
 
 from cebra_ethan.solver.train import Callback, train
 
-
 # Batches and losses are stand-ins here; the loop looks into neither.
 pytestmark = pytest.mark.usefixtures("without_type_checks")
 
