@@ -1,11 +1,16 @@
 """What all tests share."""
 
+import os
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
+import torch
 
 collect_ignore_glob = ["golden/make_*.py", "golden_metrics/make_*.py"]  # these import `cebra`
+
+torch.set_num_threads(1)  # small models: more threads wait for each other on a busy machine
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the programs that tests start, likewise
 
 
 @pytest.fixture

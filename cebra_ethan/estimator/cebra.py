@@ -233,11 +233,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             InvalidParameterError: If a parameter that shapes the fitted model was changed.
         """
         if not hasattr(self, "model_"):
-            watched: dict[str, Any] = {
-                "callback": callback,
-                "callback_frequency": callback_frequency,
-            }
-            return self.fit(X, y, *labels, trial=trial, **watched)
+            own: dict[str, Any] = {"callback": callback, "callback_frequency": callback_frequency}
+            return self.fit(X, y, *labels, trial=trial, **own)
         check_params(self)
         check_unchanged(self, self._fitted_params)
         recording = checked_recording(self, X, y, labels, trial, fitted=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ..errors import CheckpointError, InvalidParameterError
 from ..solver.base import SingleSessionSolver
 from ..solver.checkpoint import load_state, save_state
 from ..solver.schema import check_tensors
+from ..types import Kind
 from ..utils.device import resolve_device
 from .build import make_solver
 from .params import check_params
@@ -49,7 +50,7 @@ def write_estimator(
             "label_kinds_": dict(estimator.label_kinds_),
             "random_state_": estimator.random_state_,
         },
-        "solver": estimator.solver_.state_dict(),
+        "solver": {**estimator.solver_.state_dict(), "stopping": None},  # training has ended
     }
     save_state(path, state)
 
@@ -122,6 +123,27 @@ def _check_schema(
     for name, size in sizes.items():
         if not isinstance(size, int) or not 0 < size < _MAX_COUNT:
             raise CheckpointError(f"{name} in {path} must be below {_MAX_COUNT}; got {size!r}.")
+    _check_fitted(state["fitted"], path)
+
+
+def _check_fitted(fitted: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    names, kinds = fitted["feature_names_in_"], fitted["label_kinds_"]
+    for name, fits, rule in (
+        ("random_state_", fitted["random_state_"] >= 0, "must not be negative"),
+        (
+            "feature_names_in_",
+            names is None
+            or (len(names) == fitted["n_features_in_"] and all(type(n) is str for n in names)),
+            "must name each neuron",
+        ),
+        (
+            "label_kinds_",
+            all(type(n) is str and kind in get_args(Kind) for n, kind in kinds.items()),
+            f"must hold {', '.join(get_args(Kind))}",
+        ),
+    ):
+        if not fits:
+            raise CheckpointError(f"{name} in {path} {rule}; got {fitted[name]!r:.80}.")
 
 
 def _device_here(device: str) -> str:

@@ -128,6 +128,7 @@ class SingleSessionSolver:
                 valid_loader.seed = self._valid_seed
             if self._stopping is not None and self._stopping.reason is not None:
                 self.stop_reason = self._stopping.reason  # it had ended, no step is missing
+                self._stopping.validate = None
                 self._finish(logdir)
                 return self
         self._seed, self.stop_reason = loader.seed, None

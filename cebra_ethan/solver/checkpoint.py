@@ -76,7 +76,7 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     body = _checked_body(Path(path))
     document = _metadata(body, path)
     version = document.get("schema")
-    if version != SCHEMA_VERSION:
+    if type(version) is not int or version != SCHEMA_VERSION:
         raise CheckpointError(
             f"a checkpoint must have schema version {SCHEMA_VERSION}; {path} has {version!r}. "
             "Open it with the version of cebra-ethan that wrote it."

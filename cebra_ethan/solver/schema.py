@@ -121,6 +121,8 @@ def _check_alike(name: str, found: Any, own: Any) -> None:
         for place, value in enumerate(own):
             _check_alike(f"{name}/{place}", found[place], value)
     else:
+        if isinstance(own, str):
+            _demand(found == own, name, f"{own!r}, not {found!r}")
         options = {"flag", "nothing"}  # PyTorch turns one into the other in some versions
         kinds = options if _kind(own) in options else {_kind(own)}
         _demand(_kind(found) in kinds, name, f"a {_kind(own)}, not {found!r}")

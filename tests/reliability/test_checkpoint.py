@@ -207,7 +207,7 @@ def test_row47_truncated_in_the_prefix_or_too_long(saved, length, tmp_path):
     _, content = saved
     path = tmp_path / "other.ckpt"
     path.write_bytes(content[:length] if length > 0 else content + b"x")
-    with pytest.raises(CheckpointError, match="truncated|begins with") as caught:
+    with pytest.raises(CheckpointError, match=r"truncated|begins with") as caught:
         CEBRA.load(path)
     assert str(path) in str(caught.value)
 
@@ -275,17 +275,17 @@ def test_row48_checkpoints_of_other_kinds(saved, tmp_path):
     path, _ = saved
     solver = SingleSessionSolver(*_parts())
     with pytest.raises(
-        CheckpointError, match=r"not the checkpoint of a solver but of 'estimator'"
+        CheckpointError, match=r"not .* of a solver but of 'estimator'"
     ):
         solver.load(path)
     solver.save(tmp_path / "solver.ckpt")
     with pytest.raises(
-        CheckpointError, match=r"not the checkpoint of an estimator but of 'solver'"
+        CheckpointError, match=r"not .* of an estimator but of 'solver'"
     ):
         CEBRA.load(tmp_path / "solver.ckpt")
     save_state(tmp_path / "other.ckpt", {"kind": ["a"], "more": 3})
     with pytest.raises(
-        CheckpointError, match=r"not the checkpoint of an estimator but of \['a'\]"
+        CheckpointError, match=r"not .* of an estimator but of \['a'\]"
     ):
         CEBRA.load(tmp_path / "other.ckpt")
 
@@ -325,6 +325,8 @@ def _drop(*keys):
     return change
 
 
+STOPPING = {"best_loss": 1.0, "best_step": 1, "num_bad": 0, "losses": []}
+STOPPING["best_weights"] = {"a": torch.zeros(1)}
 WEIGHT = ("solver", "model", "net.0.weight")
 CHANGES = {
     "unknown key": (_set("extra", value=1), "extra"),
@@ -370,8 +372,9 @@ CHANGES = {
     "text for a step": (_set("solver", "num_steps", value="9"), "num_steps.*a count, not '9'"),
     "half a seed": (_set("solver", "seed", value=0.5), r"seed.*a count, not 0\.5"),
     "history of text": (_set("solver", "history", value={"loss": "low"}), "history/loss"),
+    "stopping of text": (_set("solver", "stopping", value="a"), "stopping.*a mapping, not a str"),
     "best weights of others": (
-        _set("solver", "stopping", "best_weights", value={"a": torch.zeros(1)}),
+        _set("solver", "stopping", value=STOPPING),
         "stopping/best_weights.*excess: a",
     ),
     "width of text": (_set("params", "num_hidden_units", value="8"), "num_hidden_units"),
@@ -394,11 +397,10 @@ CHANGES = {
     "unknown optimiser": (_set("params", "optimizer", value="sgd"), "optimizer"),
     "odd optimiser": (_set("params", "optimizer_kwargs", value=(("x", 1),)), "optimizer_kwargs"),
     "params for Adam": (_set("params", "optimizer_kwargs", value=(("params", 1),)), "optimizer"),
-    "a list at the root": (lambda state: None, ""),
 }
 
 
-@pytest.mark.parametrize("name", [name for name in CHANGES if name != "a list at the root"])
+@pytest.mark.parametrize("name", CHANGES)
 def test_row49_what_does_not_fit(saved, name, tmp_path):
     change, message = CHANGES[name]
     path = _changed(saved, tmp_path, change)
@@ -564,7 +566,7 @@ def test_row50_bombs_of_numbers(saved, change, tmp_path):
 def test_row50_what_cannot_be_read_is_not_written(tmp_path):
     path = tmp_path / "long.ckpt"
     with pytest.raises(
-        CheckpointError, match=r"text of a checkpoint must not exceed 2097152 bytes"
+        CheckpointError, match=r"must not exceed 2097152 bytes"
     ):
         save_state(path, {"list": list(range(10**6))})
     assert not path.exists()
@@ -840,7 +842,7 @@ def test_row53_a_schedule_keeps_its_types(scheduler, tmp_path):
             (tmp_path / "a.ckpt", b""), tmp_path, _set("solver", "scheduler", key, value="owned")
         )
         with pytest.raises(
-            CheckpointError, match=f"scheduler/{key}.*'owned'|scheduler/{key}.* a "
+            CheckpointError, match=f"scheduler/{key}.* must be "
         ):
             CEBRA.load(path)
 
