@@ -160,7 +160,8 @@ def check_transform_options(session_id: Any, batch_size: Any) -> None:
             "session_id must be None or 0, as one session was fitted (range 0 to 0); got "
             f"{session_id!r}."
         )
-    if batch_size is not None and not (isinstance(batch_size, Integral) and int(batch_size) >= 1):
+    is_count = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (is_count and int(batch_size) >= 1):
         raise InvalidParameterError(
             f"batch_size must be a positive integer or None; got {batch_size!r}."
         )

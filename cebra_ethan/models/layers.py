@@ -86,7 +86,9 @@ class Skip(nn.Module):
         """Returns the cropped input plus the branch."""
         branch: Tensor = self.module(input)
         left = (input.shape[2] - branch.shape[2]) // 2
-        return input.narrow(2, left, branch.shape[2]) + branch
+        # Cropped as (L, B, C): the gradient of a crop is then time-major as everything else is.
+        cropped = input.permute(2, 0, 1).narrow(0, left, branch.shape[2])
+        return cropped.permute(1, 2, 0) + branch
 
 
 class Normalize(nn.Module):

@@ -86,7 +86,7 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
         state = _decode(document.get("state"), tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"{path} holds no valid state ({error!r}). Use an older checkpoint."
+            f"{path} holds no valid state ({error!r:.200}). Use an older checkpoint."
         ) from error
     if not isinstance(state, dict):
         raise CheckpointError(f"{path} holds no valid state: a mapping is expected at its root.")
@@ -101,17 +101,25 @@ def _checked_body(path: Path) -> bytes:
                 f"a checkpoint begins with {_MAGIC.decode()}; {path} looks like "
                 f"{_describe(prefix)}. Pass a file that CEBRA.save or a solver wrote."
             )
-        body = file.read()
-    if len(prefix) < _PREFIX.size:
-        raise CheckpointError(
-            f"{path} is truncated: it ends inside its first {_PREFIX.size} bytes."
-        )
-    _, length, checksum = _PREFIX.unpack(prefix)
-    if len(body) != length:
-        raise CheckpointError(
-            f"{path} is truncated or longer than written: its body has {len(body)} bytes instead "
-            f"of {length}. Use an older checkpoint."
-        )
+        if len(prefix) < _PREFIX.size:
+            raise CheckpointError(
+                f"{path} is truncated: it ends inside its first {_PREFIX.size} bytes."
+            )
+        _, length, checksum = _PREFIX.unpack(prefix)
+        found = os.fstat(file.fileno()).st_size - _PREFIX.size
+        if found != length:
+            raise CheckpointError(
+                f"{path} is truncated or longer than written: its body has {found} bytes instead "
+                f"of {length}. Use an older checkpoint."
+            )
+        start = file.read(8)
+        header = int.from_bytes(start, "little")
+        if header > _MAX_HEADER_BYTES:  # said before a large body is read
+            raise CheckpointError(
+                f"{path} is damaged or truncated: its header claims {header} bytes, more than "
+                f"{_MAX_HEADER_BYTES}. Use an older checkpoint."
+            )
+        body = start + file.read()
     if hashlib.sha256(body).digest() != checksum:
         raise CheckpointError(
             f"{path} is damaged: its checksum (SHA-256) does not fit. Use an older checkpoint."
@@ -134,7 +142,7 @@ def _metadata(body: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns our JSON text out of the safetensors header, read before any tensor is."""
     try:
         length = int.from_bytes(body[:8], "little")
-        if length > min(_MAX_HEADER_BYTES, len(body) - 8):
+        if length > len(body) - 8:
             raise ValueError(f"a header of {length} bytes")
         header = json.loads(body[8 : 8 + length], object_pairs_hook=_unique_keys)
         document = json.loads(
@@ -144,7 +152,7 @@ def _metadata(body: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
             raise TypeError("the metadata is no mapping")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"{path} holds no valid metadata ({error!r}). Use an older checkpoint."
+            f"{path} holds no valid metadata ({error!r:.200}). Use an older checkpoint."
         ) from error
     return document
 
