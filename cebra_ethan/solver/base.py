@@ -81,7 +81,10 @@ class SingleSessionSolver:
         self._seed = 0
         self._before: list[Tensor] | None = None  # with these the loss was finite
         self._valid_seed: int | None = None
-        self._has_dropout = any("Dropout" in type(m).__name__ for m in model.modules())
+        self._has_dropout = any(  # a layer of its own, or a number as in attention and recurrence
+            "Dropout" in type(module).__name__ or getattr(module, "dropout", 0)
+            for module in model.modules()
+        )
 
     def fit(
         self,

@@ -23,12 +23,14 @@ from safetensors.torch import save as safetensors_bytes
 
 import cebra_ethan
 from cebra_ethan import CEBRA
+from cebra_ethan.data.dataset import ContrastiveDataset
+from cebra_ethan.data.loader import ContrastiveLoader
 from cebra_ethan.data.readers import READERS
 from cebra_ethan.datasets import DATASETS
 from cebra_ethan.datasets.files import SHA256
 from cebra_ethan.errors import CheckpointError, DataIntegrityError
 from cebra_ethan.models.criterions import InfoNCE
-from cebra_ethan.models.model import Offset1Model
+from cebra_ethan.models.model import AttentionOffsetModel, Offset1Model
 from cebra_ethan.solver.base import SingleSessionSolver
 from cebra_ethan.solver.checkpoint import load_state, save_state
 from tests.reliability.helpers import (
@@ -114,6 +116,32 @@ def test_row44_a_resumed_training_keeps_a_seed_that_nobody_chose(tmp_path):
     resumed = small(**params).fit(NEURAL, logdir=tmp_path, resume=True)
     assert_same_estimator(resumed, whole)
     assert resumed.score(NEURAL) == whole.score(NEURAL)
+
+
+@pytest.mark.parametrize("stop", [1, 15, 16, 17])
+def test_row44_dropout_resumes_exactly(stop, tmp_path):
+    def train(folder, num_steps, resume=False):
+        torch.manual_seed(0)
+        model = AttentionOffsetModel(6, 8, 3, span=5, dropout=0.5)
+        solver = SingleSessionSolver(model, InfoNCE(), torch.optim.Adam(model.parameters()))
+        dataset = ContrastiveDataset(NEURAL, labels={"position": POSITION})
+        loader = ContrastiveLoader(dataset, 32, num_steps, random_state=0)
+        torch.manual_seed(stop)  # what the global generator holds must not matter
+        return solver.fit(loader, logdir=tmp_path / folder, resume=resume)
+
+    whole = train("whole", LAST)
+    train("cut", stop)
+    resumed = train("cut", LAST, resume=True)
+    assert_same(resumed.state_dict(), whole.state_dict())
+
+
+def test_row44_dropout_differs_from_step_to_step():
+    model = AttentionOffsetModel(6, 8, 3, span=5, dropout=0.5)
+    solver = SingleSessionSolver(model, InfoNCE(), torch.optim.SGD(model.parameters(), lr=0.0))
+    loader = ContrastiveLoader(ContrastiveDataset(NEURAL), 32, random_state=0)
+    batch = loader.bind(model.offset).batch(0)
+    losses = [float(solver.step(batch)["loss"]) for _ in range(LAST)]
+    assert len(set(losses)) == LAST
 
 
 def _crash(*arguments):
@@ -535,6 +563,28 @@ def test_row50_bombs(name, tmp_path, record_property):
     assert str(path) in messages[0]
     assert seconds < MOST_SECONDS
     assert growth < MOST_MEGABYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("duplicate key", "a key stands twice"),
+        ("duplicate key inside", "a key stands twice"),
+        ("duplicate tensor", "a key stands twice"),
+        ("negative offsets", "no valid state .*w|no valid state .*[Oo]ffset|invalid value"),
+        ("overlap", "no valid state .*[Oo]ffset"),
+        ("hole", "no valid state .*[Oo]ffset"),
+        ("bytes after the tensors", "no valid state .*[Mm]etadata|no valid state .*[Bb]uffer"),
+        ("header of 1 GB", "its header claims 1073741824 bytes"),
+        ("absent tensor", "no valid state .*'b'"),
+        ("unknown kind", "unknown kind 'object'"),
+        ("unknown type", "OBJ"),
+    ],
+)
+def test_row50_the_field_is_named(name, message, tmp_path):
+    path = _write(tmp_path / "bomb.ckpt", **BOMBS[name])
+    with pytest.raises(CheckpointError, match=message):
+        load_state(path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")

@@ -137,7 +137,7 @@ def test_row03_a_clone_trains_to_the_same(mode):
     assert_same_estimator(twin.fit(NEURAL, *labels), fitted)
 
 
-@pytest.mark.parametrize("num_jobs", [1, 2])
+@pytest.mark.parametrize("num_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_row03_grid_search(num_jobs):
     search = GridSearchCV(
         small(), {"output_dimension": [2, 3]}, cv=2, n_jobs=num_jobs, error_score="raise"
