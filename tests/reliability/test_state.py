@@ -516,6 +516,23 @@ def _global_states():
     return repr((random.getstate(), in_numpy[1].tolist(), in_numpy[2:])), in_torch
 
 
+@pytest.mark.slow
+def test_determinism_in_two_processes_that_draw_from_global_generators():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums over threads are rounded differently
+    try:
+        one = digests()
+    finally:
+        torch.set_num_threads(threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "7"}
+    command = [sys.executable, "-W", "ignore", "-c", HASHES, "5"]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    assert run.returncode == 0, run.stderr
+    other = dict(line.split("|") for line in run.stdout.split("\n") if line)
+    assert other == one
+    assert len(set(one.values())) > len(MODES)  # they are not all the same embedding
+
+
 @pytest.mark.parametrize("name", [*MODES, *VARIANTS])
 def test_determinism_leaves_global_generators_alone(name):
     own, labels = MODES.get(name, (VARIANTS.get(name), (POSITION,)))
