@@ -10,7 +10,7 @@ EXTRAS ?= all,dev
 CEBRA_ETHAN_DATA ?= $(realpath ../shared/data)
 export CEBRA_ETHAN_DATA
 
-.PHONY: run test test-fast test-slow check clean help
+.PHONY: run test test-fast test-slow coverage check clean help
 .DEFAULT_GOAL := help
 
 run: $(STAMP)  ## train on a simulated rat, print the numbers, draw the figures (DATA=folder: real rats)
@@ -24,6 +24,9 @@ test-fast: $(STAMP)  ## the tests that take under ten seconds each
 
 test-slow: $(STAMP)  ## the others
 	$(BIN)/python -m pytest -m slow
+
+coverage: $(STAMP)  ## every test, and which lines of the package none of them reaches
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
 
 check: $(STAMP)  ## lint, format, types, layers
 	$(BIN)/ruff check .

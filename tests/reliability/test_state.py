@@ -2,9 +2,13 @@
 
 import contextlib
 import hashlib
+import os
 import random
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -526,7 +530,14 @@ def test_determinism_in_two_processes_that_draw_from_global_generators():
         torch.set_num_threads(threads)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-W", "ignore", "-c", HASHES, "5"]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    run = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=200,
+        cwd=Path(__file__).parents[2],
+    )
     assert run.returncode == 0, run.stderr
     other = dict(line.split("|") for line in run.stdout.split("\n") if line)
     assert other == one
