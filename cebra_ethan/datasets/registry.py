@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InvalidParameterError
 from ..types import Recording
-from . import hippocampus
+from .hippocampus import load_rat, simulate_rat
 
 __all__ = ["DATASETS", "list_datasets", "load_dataset"]
 
@@ -21,9 +21,9 @@ def _simulated(simulate: Callable[..., Recording]) -> Callable[..., Recording]:
 
 
 DATASETS: Mapping[str, Callable[..., Recording]] = {
-    "rat-achilles": partial(hippocampus.load_rat, "achilles"),
-    "rat-buddy": partial(hippocampus.load_rat, "buddy"),
-    "rat-simulated": _simulated(hippocampus.simulate_rat),
+    "rat-achilles": partial(load_rat, "achilles"),
+    "rat-buddy": partial(load_rat, "buddy"),
+    "rat-simulated": _simulated(simulate_rat),
 }
 
 

@@ -25,7 +25,7 @@ __all__ = ["check_neural", "checked_recording", "one_session", "user_labels"]
 def one_session(
     X: Any, y: Any, labels: Sequence[Any], trial: Any
 ) -> tuple[Any, Any, Sequence[Any], Any]:
-    """Takes the only session out of lists of sessions; other input comes back as it is.
+    """Takes apart a `Recording` or a list of one session; other input comes back as it is.
 
     A list of sessions is a list or tuple of two-dimensional arrays; labels and trials are then
     lists of the same length.
@@ -33,6 +33,9 @@ def one_session(
     Raises:
         DataError: If there are several sessions, or labels for another number of them.
     """
+    if isinstance(X, Recording):
+        y = dict(X.labels) if y is None else y
+        return X.neural, y, labels, X.trial if trial is None else trial
     if not (isinstance(X, (list, tuple)) and len(X) and getattr(X[0], "ndim", 0) == 2):
         return X, y, labels, trial
     for name, value in (("y", y), *((f"label {k + 1}", v) for k, v in enumerate(labels))):
@@ -127,7 +130,7 @@ def checked_recording(
     X, y, labels, trial = one_session(X, y, labels, trial)
     table = hasattr(X, "columns")
     if fitted and table:  # other columns are named first, whatever they hold
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        _check_neurons(estimator, X)
     array = check_neural(X, estimator)
     offset = estimator.offset_ if fitted else resolve_offset(estimator.model_architecture)
     needed = min_samples or offset.span + estimator.time_offsets
@@ -138,7 +141,7 @@ def checked_recording(
             "model or time_offsets."
         )
     if fitted and not table:
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        _check_neurons(estimator, X)
     recording = as_recording(array, labels=user_labels(y, *labels), trial=trial, name="X")
     silent = int((recording.neural == recording.neural[0]).all(dim=0).sum())
     if silent and not fitted:
@@ -149,3 +152,10 @@ def checked_recording(
             stacklevel=4,
         )
     return recording
+
+
+def _check_neurons(estimator: CEBRA, X: Any) -> None:
+    try:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    except ValueError as error:
+        raise DataError(f"{error} Pass the neurons that the model was fitted with.") from None

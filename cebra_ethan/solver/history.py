@@ -29,6 +29,9 @@ class History(Mapping[str, np.ndarray]):
         self._read: dict[str, list[np.ndarray]] = {}
         self._waiting: list[Mapping[str, Tensor]] = []
 
+    def __repr__(self) -> str:
+        return f"History({', '.join(f'{name}: {len(self[name])} steps' for name in self)})"
+
     def append(self, losses: Mapping[str, Tensor]) -> None:
         """Adds the numbers of one step."""
         self._waiting.append({name: value.detach() for name, value in losses.items()})

@@ -1,6 +1,7 @@
 """Plain arrays: NumPy's `.npy` and `.npz`, and tables of text."""
 
 import csv
+import logging
 import warnings
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from .common import (
 from .recording_io import HEADER, read_recording
 
 __all__ = ["read_csv", "read_npy", "read_npz"]
+
+log = logging.getLogger(__name__)
 
 
 def read_npy(
@@ -147,6 +150,7 @@ def read_csv(
     table = Table(str(path), keys, columns.__getitem__)
     if neural is None:
         neural = _remaining(table, labels, trial)
+        log.warning("%s: columns taken as neurons: %s", path.name, ", ".join(map(str, neural)))
     return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
 
 
