@@ -74,6 +74,11 @@ def run_transform(options: SimpleNamespace) -> Iterator[str]:
         raise InvalidParameterError("transform needs --out, a file ending in .npy, .npz or .csv.")
     out = check_file(options.out, (".npy", ".npz", ".csv"), options.overwrite)
     model = CEBRA.load(checkpoint_path(options.checkpoint), device=options.device)
+    config = read_run(options.checkpoint).get("config", {})
+    is_table = Path(options.recording).suffix.lower() in (".csv", ".tsv")
+    # In a table, what is no label and no trial is a neuron, so transform must know the labels.
+    _as_trained(options, config, ("neural", "trial", "bin_s"))
+    _as_trained(options, config, ("labels", "continuous", "circular") if is_table else ())
     recording = read_recording(options)
     points = model.transform(recording.neural, trial=recording.trial)
     assert out is not None
@@ -88,8 +93,8 @@ def run_evaluate(options: SimpleNamespace) -> Iterator[str]:
     run = read_run(options.checkpoint)
     config = run.get("config", {})
     if options.labels is None:
-        for key in ("labels", "continuous", "circular"):
-            setattr(options, key, config.get(key))
+        _as_trained(options, config, ("labels", "continuous", "circular"))
+    _as_trained(options, config, ("neural", "trial", "bin_s"))
     recording = read_recording(options)
     same = run.get("provenance", {}).get("recording", {}).get("sha256")
     seen = same == checksum(options.recording) if same else None
@@ -243,6 +248,15 @@ def _write_embedding(path: Path, points: np.ndarray) -> None:
         else:
             header = ",".join(f"cebra{column}" for column in range(points.shape[1]))
             np.savetxt(file, points, delimiter=",", fmt="%.9g", header=header, comments="")
+
+
+def _as_trained(
+    options: SimpleNamespace, config: Mapping[str, Any], keys: tuple[str, ...]
+) -> None:
+    """Fills options that were not given from the settings of the training."""
+    for key in keys:
+        if getattr(options, key, None) is None:
+            setattr(options, key, config.get(key))
 
 
 def _with_all_labels(options: SimpleNamespace) -> Recording:
