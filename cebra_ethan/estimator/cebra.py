@@ -279,11 +279,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.fit(X, y, *labels, **options).transform(X, trial=options.get("trial"))
 
     def score(self, X: Any, y: Any = None, *labels: Any, trial: Any = None) -> float:
-        """Returns the goodness of fit in bits on any data; 0 is chance, higher is better.
-
-        Positives are drawn by the labels given here; without `y` they are drawn by time, also
-        from a model that was trained with labels.
-        """
+        """Returns the goodness of fit in bits, by the labels given here; by time without `y`."""
         return self.goodness_of_fit(X, y, *labels, trial=trial).bits
 
     def goodness_of_fit(
