@@ -1,7 +1,7 @@
 """Makes `sampling.npz`: rows that `cebra` 0.6.1 draws, one array for each of its samplers.
 
 Run with an environment that has `cebra`:
-`/opt/cebra/bin/python tests/golden/make_sampling_golden.py`.
+`python tests/golden/make_sampling_golden.py`.
 
 Each array `<sampler>` is `(3, draws)`: reference, positive, negative. `position` `(T, 2)` and
 `turn` `(T,)` are the labels that were sampled, of an animal that rests a fifth of the time, so

@@ -1,7 +1,7 @@
 """Writes `consistency.npz` with cebra 0.6.1.
 
 Run with an environment that has `cebra`:
-`/opt/cebra/bin/python tests/golden_metrics/make_consistency_golden.py`.
+`python tests/golden_metrics/make_consistency_golden.py`.
 """
 
 from pathlib import Path
