@@ -68,12 +68,6 @@ def test_both_readmes_hold_the_same_programs():
     assert programs("README.zh-CN.md") == programs("README.md")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", EXAMPLES[1:], ids=lambda path: path.name)
-def test_example_runs(path, tmp_path):
-    run(path.read_text(encoding="utf-8"), tmp_path)
-
-
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_example_is_short_and_plain(path):
     text = path.read_text(encoding="utf-8")
