@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
-from cebra_ethan import CEBRA
+from cebra_ethan import CEBRA, Label
 from cebra_ethan.cli import main
-from cebra_ethan.cli.parser import COMMANDS, PARAMETERS
+from cebra_ethan.cli.options import COMMANDS, PARAMETERS
 from cebra_ethan.datasets import load_dataset
 
 QUICK = ["--max-iterations", "5", "--batch-size", "64", "--output-dimension", "3"]
@@ -90,18 +91,22 @@ def trained(rat):
 def test_parameters_are_those_of_the_estimator():
     signature = inspect.signature(CEBRA).parameters
     assert [option.name for option in PARAMETERS] == list(signature)
-    ours = {"model_architecture", "batch_size", "verbose", "random_state", "optimizer_kwargs"}
+    same_in_other_words = {"verbose", "optimizer_kwargs"}
+    listed = re.search(r"defaults differ.*", COMMANDS["fit"].examples, flags=re.DOTALL)[0]
+    named = " ".join(listed.split())
+    assert "verbose, true on a terminal (False)" in named
     for option in PARAMETERS:
-        if option.name not in ours:
-            assert option.default == signature[option.name].default, option.name
+        default = signature[option.name].default
+        pair = f"{option.name} {option.default} ({default})"
+        assert (pair in named) == (option.default != default) or option.name in same_in_other_words
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_teaches_by_example(command):
-    result = run(command, "--help")
-    assert f"usage: cebra-ethan {command}" in result.out
-    assert "examples:" in result.out
-    assert f"  cebra-ethan {command}" in result.out
+def test_help_teaches_by_example(command, call):
+    printed = call(command, "--help")
+    assert f"usage: cebra-ethan {command}" in printed
+    assert "examples:" in printed
+    assert f"  cebra-ethan {command}" in printed
 
 
 def test_fit_writes_a_whole_run_folder(trained, rat):
@@ -139,7 +144,7 @@ def test_transform_writes_each_format(trained, rat, tmp_path, call, mistake, suf
         points = np.load(path) if suffix == "npy" else np.load(path)["embedding"]
     assert np.allclose(points, np.load(out / "embedding.npy"), atol=1e-6)
     assert "exists" in mistake("transform", out, rat, "--out", path)
-    call("transform", out, rat, "--out", path, "--overwrite", "true")
+    call("transform", out, rat, "--out", path, "--overwrite")
 
 
 def test_evaluate_tests_against_shuffles(trained, rat, tmp_path):
@@ -204,6 +209,18 @@ def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, mistak
         (["fit", "RAT", "--labels", "speed"], "Available: spikes, position, direction"),
         (["fit", "RAT", "--labels", "position", "--circular", "position"], "NAME=PERIOD"),
         (["fit", "RAT", "--continuous", "position"], "Add it to --labels"),
+        (["fit", "RAT", "--weight", "position=2"], "Add it to --labels"),
+        (
+            ["fit", "RAT", "--labels", "position", "--weight", "position=-2"],
+            "--weight must be NAME=",
+        ),
+        (
+            ["fit", "RAT", "--labels", "direction", "--weight", "direction=2"],
+            "'direction' is categ",
+        ),
+        (["fit", "RAT", "--over"], "unrecognized arguments: --over; did you mean --overwrite?"),
+        (["fit", "RAT", "--outptu", "x"], "--outptu x; did you mean --out?"),
+        (["fit", "RAT", "--overwrite", "true"], "unrecognized arguments: true"),
         (["fit", "RAT", "--model-architecture", "resnet-9000"], "offset10-model"),
         (["fit", "RAT", "--temperature", "-1"], "temperature"),
         (["fit", "RAT", "--test-fraction", "2"], "test_fraction must be between 0 and 1"),
@@ -237,7 +254,7 @@ def test_outputs_are_refused_before_training(rat, tmp_path, mistake):
     long = ["--max-iterations", "100000000"]  # would never end
     assert "is a file" in mistake("fit", rat, "--out", taken, *long)
     assert "must be new or empty" in mistake("fit", rat, "--out", full, *long)
-    error = mistake("fit", rat, "--out", full, "--overwrite", "true", *long)
+    error = mistake("fit", rat, "--out", full, "--overwrite", *long)
     assert "holds no checkpoint.ckpt" in error
     assert (full / "thesis.tex").read_text() == "mine"
     assert "/proc/run" in mistake("fit", rat, "--out", "/proc/run", *long)
@@ -247,9 +264,50 @@ def test_overwrite_replaces_a_run_folder(rat, tmp_path, call):
     out = tmp_path / "run"
     call("fit", rat, *QUICK, "--out", out)
     (out / "old").write_text("")
-    call("fit", rat, *QUICK, "--out", out, "--overwrite", "true")
+    call("fit", rat, *QUICK, "--out", out, "--overwrite")
     assert not (out / "old").exists()
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_weights_are_those_of_the_labels(tmp_path, call):
+    rng = np.random.default_rng(0)
+    neural, place, speed = rng.poisson(1.0, (300, 4)), rng.random(300), 9 * rng.random(300)
+    np.savez(tmp_path / "rat.npz", neural=neural, place=place, speed=speed)
+    settings = {"max_iterations": 5, "batch_size": 64, "random_state": 0}
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    call("fit", tmp_path / "rat.npz", "--labels", "place", "speed", "--weight", "place=81",
+         "speed=0.5", *flags, "--out", tmp_path / "run")  # fmt: skip
+    labels = {"place": Label(place, weight=81), "speed": Label(speed, weight=0.5)}
+    model = CEBRA("offset10-model", **settings)
+    expected = model.fit(neural, labels).transform(neural)
+    assert np.array_equal(np.load(tmp_path / "run" / "embedding.npy"), expected)
+    assert not np.array_equal(model.fit(neural, place, speed).transform(neural), expected)
+
+
+def test_a_doubtful_label_is_one_line_although_its_parts_are_looked_at_apart(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = {
+        "place": rng.random(400),
+        "speed": 1e4 * rng.random(400),
+        "turn": rng.random(400) / 9,
+    }
+    np.savez(tmp_path / "rat.npz", neural=rng.poisson(1.0, (400, 4)), **labels)
+    result = run("fit", tmp_path / "rat.npz", "--labels", *labels, "--circular", "turn=360",
+                 "--test-fraction", "0.3", *QUICK, "--out", tmp_path / "run")  # fmt: skip
+    first, second = sorted(line for line in result.err.splitlines() if "warning" in line)
+    assert "of 'speed' is the largest and decides which labels are near, that of 'turn'" in first
+    assert "'turn' has a period of 360" in second
+
+
+def test_ctrl_c_is_one_line_and_leaves_nothing(rat, tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        assert list(tmp_path.iterdir()) != []  # the folder that is being filled
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CEBRA, "fit", interrupted)
+    assert main(["fit", str(rat), *QUICK, "--out", str(tmp_path / "run")]) == 130
+    assert capsys.readouterr() == ("", "cebra-ethan: interrupted; nothing was written\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_pipe_is_no_error(rat):

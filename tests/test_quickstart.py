@@ -18,7 +18,7 @@ def programs(readme: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-QUICK_START, ESTIMATOR = programs("README.md")
+QUICK_START, ESTIMATOR, FILES = programs("README.md")
 
 
 def processor_seconds() -> float:
@@ -57,6 +57,13 @@ def test_estimator_program_is_better_than_chance(tmp_path):
     with_embedding, without, chance = map(float, re.findall(r"([\d.]+) cm", printed))
     assert with_embedding < chance / 2
     assert without < chance / 2
+
+
+def test_program_with_files_draws_what_it_saved_and_loaded(tmp_path):
+    check = "assert (embedding == cebra.transform(session.neural)).all()"
+    run(f"{FILES}\n{check}", tmp_path)
+    for name in ("session.ckpt", "embedding.png", "loss.pdf"):
+        assert (tmp_path / name).stat().st_size > 1000
 
 
 def test_quick_start_is_the_first_example():

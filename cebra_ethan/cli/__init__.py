@@ -10,11 +10,12 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from .parser import COMMANDS, UsageError, make_parser, parse
+from .options import COMMANDS
+from .parser import UsageError, make_parser, parse
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command, options = parse(sys.argv[1:] if arguments is None else arguments)
         with warnings.catch_warnings():
-            warnings.showwarning = _one_line_warning
+            warnings.showwarning = _one_line_warnings()
             for line in _run(command, options):
                 print(line)
         sys.stdout.flush()
@@ -87,8 +88,17 @@ def _complain(message: str, code: int = _WRONG) -> int:
     return code
 
 
-def _one_line_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"cebra-ethan: warning: {' '.join(str(message).split())}", file=sys.stderr)
+def _one_line_warnings() -> Callable[..., None]:
+    """Returns what shows a warning on one line, and the same line once."""
+    shown = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        line = f"cebra-ethan: warning: {' '.join(str(message).split())}"
+        if line not in shown:
+            print(line, file=sys.stderr)
+        shown.add(line)
+
+    return show
 
 
 def _tolerate_any_locale() -> None:

@@ -37,7 +37,7 @@ from .folders import (
     write_json,
     write_yaml,
 )
-from .parser import PARAMETERS
+from .options import PARAMETERS
 from .recordings import contents, label_text, read_recording
 from .scoring import bits_text, decode_labels, training_labels
 
@@ -55,7 +55,7 @@ def run_fit(options: SimpleNamespace) -> Iterator[str]:
         model.fit(train.neural, dict(train.labels) or None, trial=train.trial)
         model.save(folder / CHECKPOINT)
         _write_history(folder / "history.csv", model.history_)
-        points = model.transform(recording.neural, trial=recording.trial)
+        points: Any = model.transform(recording.neural, trial=recording.trial)
         _write_embedding(folder / "embedding.npy", points)
         write_yaml(folder / "config.yaml", _settings(options))
         shape = tuple(recording.neural.shape)
@@ -80,7 +80,7 @@ def run_transform(options: SimpleNamespace) -> Iterator[str]:
     _as_trained(options, config, ("neural", "trial", "bin_s"))
     _as_trained(options, config, ("labels", "continuous", "circular") if is_table else ())
     recording = read_recording(options)
-    points = model.transform(recording.neural, trial=recording.trial)
+    points: Any = model.transform(recording.neural, trial=recording.trial)
     assert out is not None
     _write_embedding(out, points)
     yield f"Embedded {len(points)} time bins in {points.shape[1]} dimensions: {out}"
@@ -93,7 +93,7 @@ def run_evaluate(options: SimpleNamespace) -> Iterator[str]:
     run = read_run(options.checkpoint)
     config = run.get("config", {})
     if options.labels is None:
-        _as_trained(options, config, ("labels", "continuous", "circular"))
+        _as_trained(options, config, ("labels", "continuous", "circular", "weight"))
     _as_trained(options, config, ("neural", "trial", "bin_s"))
     recording = read_recording(options)
     same = run.get("provenance", {}).get("recording", {}).get("sha256")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from .parser import Option
+    from .options import Option
 
 __all__ = ["check_config"]
 

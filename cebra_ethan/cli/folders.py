@@ -90,7 +90,7 @@ def check_file(path: str | None, suffixes: tuple[str, ...], overwrite: bool) -> 
     if target.is_dir():
         raise OutputError(f"--out must be a file; {target} is a folder.")
     if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists; choose another --out or add --overwrite true.")
+        raise OutputError(f"{target} exists; choose another --out or add --overwrite.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
@@ -164,7 +164,7 @@ def _check_free(target: Path, overwrite: bool) -> None:
     if not overwrite:
         raise OutputError(
             f"--out must be new or empty; {target} holds {len(inside)} files. "
-            "Choose another or add --overwrite true."
+            "Choose another or add --overwrite."
         )
     if CHECKPOINT not in inside:  # never remove what this program did not write
         raise OutputError(

@@ -1,195 +1,25 @@
-"""What the commands accept, with help that teaches.
-
-`PARAMETERS` is the face of the estimator: every parameter of `CEBRA` that a file can hold, under
-its own name; `tests/test_cli.py` compares both. Standing here, `--help` needs no torch.
-"""
+"""From the words of the command line to checked options, or one line that says what is wrong."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter
 
 from .config_file import check_config
+from .options import COMMANDS, PARAMETERS, Command, Option
 
-__all__ = ["COMMANDS", "PARAMETERS", "Option", "UsageError", "make_parser", "parse"]
+__all__ = ["UsageError", "make_parser", "parse"]
 
 
 class UsageError(Exception):
     """The command line or the configuration file says something that it cannot say."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One flag, which is also one key of the configuration file.
-
-    Args:
-        name: With underscores, as in YAML; the flag has dashes.
-        type: What jsonargparse checks.
-        default: Its value where nothing is said.
-        help: One or two lines.
-        many: Whether it takes several values.
-    """
-
-    name: str
-    type: Any
-    default: Any
-    help: str
-    many: bool = False
-
-
-_CONDITIONAL = Literal["time", "time_delta", "delta_normal", "delta", "discrete"]
-
-PARAMETERS = (
-    Option("model_architecture", str, "offset10-model", "encoder: offset1-model sees one bin, "
-           "offset10-model ten; any offset{n}-model with n >= 3"),
-    Option("device", str, "cuda_if_available", "cpu, cuda, cuda:1 or mps"),
-    Option("criterion", Literal["infonce", "focal", "nce"], "infonce", "loss"),
-    Option("distance", Literal["cosine", "euclidean"], "cosine", "similarity of two points"),
-    Option("conditional", _CONDITIONAL | None, None, "what makes a positive pair; what "
-           "suits the labels if not given"),
-    Option("temperature", float, 1.0, "divides similarities; the start value if learned"),
-    Option("temperature_mode", Literal["constant", "auto"], "constant", "auto learns it"),
-    Option("min_temperature", float | None, 0.1, "lower bound of a learned temperature"),
-    Option("time_offsets", int, 1, "time bins between a reference and its positive"),
-    Option("delta", float | None, None, "width for delta_normal, in the label's unit"),
-    Option("max_iterations", int, 10000, "training steps"),
-    Option("max_adapt_iterations", int, 500, "training steps when adapting"),
-    Option("batch_size", int | None, 512, "references of a step; null takes every bin"),
-    Option("learning_rate", float, 3e-4, "step size of the optimiser"),
-    Option("optimizer", Literal["adam", "adamw"], "adam", "optimiser"),
-    Option("output_dimension", int, 8, "dimensions of the embedding"),
-    Option("verbose", bool | None, None, "progress bar; if not given, only on a terminal"),
-    Option("num_hidden_units", int, 32, "width of the hidden layers"),
-    Option("pad_before_transform", bool, True, "repeat the ends, so that every bin has a point"),
-    Option("hybrid", bool, False, "learn behaviour and time together"),
-    Option("optimizer_kwargs", dict[str, Any], {}, "further arguments of the optimiser"),
-    Option("masking_kwargs", dict[str, Any] | None, None, "random masks"),
-    Option("random_state", int | None, 0, "seed: the same seed, the same embedding"),
-    Option("early_stopping", bool | dict[str, Any], False, "true, or a mapping with patience, "
-           "min_delta, fraction, every"),
-    Option("num_negatives", int | None, None, "negatives of each reference; null shares"),
-    Option("augmentation", dict[str, Any] | None, None, "mapping of augmentation to strength"),
-    Option("scheduler", Literal["linear", "cosine", "one-cycle"] | None, None, "learning rate"),
-    Option("causal", bool, False, "let no point depend on the future"),
-    Option("prior", Literal["empirical", "uniform"] | None, None, "how references are drawn"),
-)  # fmt: skip
-"""Defaults are those of `CEBRA`, but encoder, batch, seed and progress suit a first try."""
-
-_RECORDING = (
-    Option("neural", str | None, None, "name of the activity in the file, if it is not found"),
-    Option("labels", str, None, "names of labels: positive pairs are similar in them", many=True),
-    Option("continuous", str, None, "those of them to compare as numbers: integers by value, "
-           "several columns as they are, words as one-hot columns", many=True),
-    Option("circular", str, None, "circular labels with their period, as heading=360", many=True),
-    Option("trial", str | None, None, "name of the trial of each bin; windows stay inside one"),
-    Option("bin_s", float | None, None, "width of a time bin in seconds"),
-)  # fmt: skip
-
-_OUT = (
-    Option("overwrite", bool, False, "replace what is there"),
-)  # fmt: skip
-
-_FIT = (
-    *_RECORDING,
-    Option("out", str | None, None, "run folder to make; runs/fit-NAME-DATE if not given"),
-    *_OUT,
-    Option("test_fraction", float | None, None, "hold out this share of time at the end, and "
-           "print how well labels are decoded from it"),
-    *PARAMETERS,
-)  # fmt: skip
-
-_TRANSFORM = (
-    _RECORDING[0],
-    *_RECORDING[4:],
-    Option("out", str | None, None, "embedding to write: .npy, .npz or .csv"),
-    *_OUT,
-    Option("device", str, "cuda_if_available", "cpu, cuda, cuda:1 or mps"),
-)
-
-_EVALUATE = (
-    *_RECORDING,
-    Option("test_fraction", float, 0.2, "share of time at the end that tests the decoder"),
-    Option("shuffles", int, 100, "label shuffles of the permutation test"),
-    Option("out", str | None, None, "JSON file for the numbers"),
-    *_OUT,
-    Option("device", str, "cuda_if_available", "cpu, cuda, cuda:1 or mps"),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Command:
-    """One verb: what it does, examples, positional arguments and options."""
-
-    summary: str
-    examples: str
-    positional: tuple[tuple[str, str], ...]
-    options: tuple[Option, ...]
-
-
-COMMANDS: dict[str, Command] = {
-    "fit": Command(
-        "Trains CEBRA on a recording and writes a run folder.",
-        """
-        A recording is any file that cebra-ethan reads: .npz, .npy, .csv, .h5, .nwb. `cebra-ethan
-        info FILE` shows which labels it holds. Without --labels, nearby times are similar.
-
-        examples:
-          cebra-ethan fit rat.npz --labels position --output-dimension 3 --time-offsets 10
-          cebra-ethan fit rat.npz --labels position direction --continuous direction \\
-              --test-fraction 0.2 --max-iterations 5000 --out run/
-          cebra-ethan fit rat.npz --config run/config.yaml --random-state 1 --out run-1/
-
-        The run folder holds config.yaml, checkpoint.ckpt, history.csv, embedding.npy and
-        provenance.json; it appears when everything in it is complete. Flags win over --config.
-        """,
-        (("recording", "the recording"),),
-        _FIT,
-    ),
-    "transform": Command(
-        "Embeds a recording with a trained model.",
-        """
-        examples:
-          cebra-ethan transform run/ rat.npz --out embedding.npy
-          cebra-ethan transform run/checkpoint.ckpt rat.npz --out embedding.csv
-
-        One row for each time bin. The neurons must be those the model was trained on.
-        """,
-        (("checkpoint", "a checkpoint, or a run folder"), ("recording", "the recording")),
-        _TRANSFORM,
-    ),
-    "evaluate": Command(
-        "Says how good an embedding is: goodness of fit, and decoding beside chance.",
-        """
-        examples:
-          cebra-ethan evaluate run/ other-day.npz --labels position
-          cebra-ethan evaluate run/ rat.npz --shuffles 500 --out scores.json
-
-        Goodness of fit is in bits; 0 is chance. The decoder (nearest neighbours) is fitted on the
-        first part of the recording and tested on the last, beside chance, shuffled labels and the
-        same decoder on the counts themselves. Labels are those of training if none are named.
-        """,
-        (("checkpoint", "a checkpoint, or a run folder"), ("recording", "the recording")),
-        _EVALUATE,
-    ),
-    "info": Command(
-        "Shows what a checkpoint, a run folder or a recording is; on nothing, what is installed.",
-        """
-        examples:
-          cebra-ethan info
-          cebra-ethan info rat.npz
-          cebra-ethan info run/checkpoint.ckpt
-        """,
-        (("path", "a checkpoint, a run folder or a recording"),),
-        _RECORDING[:1] + _RECORDING[4:],
-    ),
-}
 
 
 def make_parser() -> Any:
@@ -252,7 +82,10 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 class _Parser(ArgumentParser):
-    """A parser that raises its complaint, so that it can be one line."""
+    """Reads whole flags only, and raises its complaint, so that it can be one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise UsageError(message)
@@ -279,10 +112,13 @@ def _command_parser(name: str, command: Command) -> _Parser:
 
 
 def _add(parser: Any, option: Option) -> None:
-    flag = "--" + option.name.replace("_", "-")
+    flag = _flag(option)
+    if option.is_switch:
+        parser.add_argument(flag, action="store_true", help=option.help)
+        return
     if option.many:
         parser.add_argument(
-            flag, type=option.type, nargs="+", default=option.default, metavar="NAME",
+            flag, type=option.type, nargs="+", default=option.default, metavar=option.many,
             help=option.help,
         )  # fmt: skip
         return
@@ -296,7 +132,9 @@ def _parse_command(parser: _Parser, name: str, words: Sequence[str]) -> SimpleNa
     try:
         return SimpleNamespace(**vars(parser.parse_args(list(words))))
     except (UsageError, ArgumentError) as error:
-        raise UsageError(f"{name}: {_plain(str(error))} See cebra-ethan {name} --help.") from None
+        flags = ["--config", *map(_flag, COMMANDS[name].options)]
+        complaint = _plain(str(error), flags)
+        raise UsageError(f"{name}: {complaint} See cebra-ethan {name} --help.") from None
 
 
 def _check_value(option: Option, value: Any) -> Any:
@@ -313,14 +151,24 @@ def _check_value(option: Option, value: Any) -> Any:
         raise UsageError(f"{option.name} must be {_type_name(option)}; got {value!r}") from None
 
 
-def _plain(message: str) -> str:
+def _plain(message: str, flags: Sequence[str]) -> str:
     """Returns a complaint of jsonargparse in the words of this program."""
+    unknown = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+    if unknown:
+        near = [flag for flag in flags if flag.startswith(unknown[1])]
+        near = near or difflib.get_close_matches(unknown[1], flags, n=1)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        return message.rstrip(".") + hint
     found = re.search(r'key "(\w+)":\s+Expected an? (.*)\. Got value: (.*)', message, re.DOTALL)
     if not found:
         return message.rstrip(".") + "."
     key, kind, value = found.groups()
     kind = re.sub(r"<class '(\w+)'>", r"\1", kind).replace("typing.", "")
     return f"--{key.replace('_', '-')} must be {kind}; got {value.strip()!r}."
+
+
+def _flag(option: Option) -> str:
+    return "--" + option.name.replace("_", "-")
 
 
 def _type_name(option: Option) -> str:

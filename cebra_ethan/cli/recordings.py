@@ -28,12 +28,13 @@ def read_recording(options: SimpleNamespace) -> Recording:
     path = options.recording
     chosen = _names(getattr(options, "labels", None))
     numbers = _names(getattr(options, "continuous", None))
-    periods = _periods(_names(getattr(options, "circular", None)))
-    for name in [*numbers, *periods]:
+    periods = _pairs(options, "circular", "PERIOD", "Degrees are --circular heading=360.")
+    weights = _pairs(options, "weight", "NUMBER", "Twice the distance is --weight position=4.")
+    for name in [*numbers, *periods, *weights]:
         if name not in chosen:
             raise DataError(
-                f"--continuous and --circular say how to use a label of --labels; {name!r} is not "
-                f"among {', '.join(chosen) or 'them'}. Add it to --labels."
+                "--continuous, --circular and --weight say how to use a label of --labels; "
+                f"{name!r} is not among {', '.join(chosen) or 'them'}. Add it to --labels."
             )
     recording = _read(path, options, chosen, numbers)
     labels = {}
@@ -48,7 +49,7 @@ def read_recording(options: SimpleNamespace) -> Recording:
             label = _as_numbers(label)
         if name in periods:
             label = Label(_as_numbers(label).values, "circular", period=periods[name], name=name)
-        labels[name] = label
+        labels[name] = _weighted(label, weights[name]) if name in weights else label
     return replace(recording, labels=labels)
 
 
@@ -136,20 +137,29 @@ def _as_numbers(label: Label) -> Label:
     return Label(values.astype(np.float64), "continuous", weight=label.weight, name=label.name)
 
 
-def _periods(words: Sequence[str]) -> Mapping[str, float]:
-    periods = {}
-    for word in words:
-        name, equals, period = word.partition("=")
+def _weighted(label: Label, weight: float) -> Label:
+    if label.kind == "categorical":
+        raise DataError(
+            f"--weight is for labels that have a distance; {label.name!r} is categorical. Add it "
+            "to --continuous, or leave its weight out."
+        )
+    return Label(label.values, label.kind, period=label.period, weight=weight, name=label.name)
+
+
+def _pairs(options: SimpleNamespace, key: str, what: str, example: str) -> Mapping[str, float]:
+    """Returns the positive numbers of an option that is given as NAME=NUMBER, by name."""
+    numbers = {}
+    for word in _names(getattr(options, key, None)):
+        name, equals, number = word.partition("=")
         try:
-            periods[name] = float(period)
+            numbers[name] = float(number)
         except ValueError:
-            periods[name] = float("nan")
-        if not equals or not 0 < periods[name] < float("inf"):
+            numbers[name] = float("nan")
+        if not equals or not 0 < numbers[name] < float("inf"):
             raise DataError(
-                f"--circular must be NAME=PERIOD with a positive period; got {word!r}. "
-                "Degrees are --circular heading=360."
+                f"--{key} must be NAME={what} with a positive number; got {word!r}. {example}"
             )
-    return periods
+    return numbers
 
 
 def _names(values: Any) -> list[str]:

@@ -60,7 +60,7 @@ def decode_labels(
         num_shuffles: Shuffles of each kind in the permutation test of the decoder.
         seed: Of the shuffles.
     """
-    points = [model.transform(part.neural, trial=part.trial) for part in (train, test)]
+    points: list[Any] = [model.transform(part.neural, trial=part.trial) for part in (train, test)]
     metric = "cosine" if model.distance == "cosine" else "euclidean"
     span = model.offset_.span
     counts = None

@@ -114,11 +114,16 @@ class ContrastiveDataset(NeuralDataset):
 
     def sampler(self, offset: Offset, device: torch.device | str = "cpu") -> Sampler:
         """Returns the sampler of whole windows for a model with this receptive field."""
-        return make_sampler(self.recording, offset, self.options, device)
+        return make_sampler(self.recordings, offset, self.options, device)
 
     def batch(self, indices: Indices, offset: Offset) -> Batch:
         """Returns drawn rows with their windows, not augmented."""
-        return Batch((self.recording,), indices, offset)
+        return Batch(self.recordings, indices, offset)
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """The recordings that rows are drawn from: this one."""
+        return (self.recording,)
 
 
 class BehavioralDataset(ContrastiveDataset):

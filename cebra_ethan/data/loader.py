@@ -15,6 +15,7 @@ from ..types import Augmentation, Batch, Indices, Offset, Recording
 from ..utils.seeding import Streams, derive_seed, resolve_seed
 from .augment import AUGMENTATIONS, Compose
 from .dataset import ContrastiveDataset
+from .multisession import MultiSessionDataset
 from .sampler import Roll
 
 __all__ = ["AugmentedContrastiveLoader", "ContrastiveLoader", "make_augmentation"]
@@ -30,7 +31,8 @@ class ContrastiveLoader:
 
     Args:
         dataset: What to draw from.
-        batch_size: Rows of a batch, `B`; `None` takes every bin once a step (full batch).
+        batch_size: Rows of a batch, `B`, of each session; `None` takes every bin once a step
+            (full batch).
         num_steps: Batches in one pass over the loader.
         random_state: Seed of all draws; the state of a loader is this seed and a step.
         augmentation: Changes windows after they are gathered, or `None`.
@@ -48,7 +50,7 @@ class ContrastiveLoader:
 
     def __init__(
         self,
-        dataset: ContrastiveDataset,
+        dataset: ContrastiveDataset | MultiSessionDataset,
         batch_size: int | None = 512,
         num_steps: int = 1000,
         *,
@@ -73,8 +75,8 @@ class ContrastiveLoader:
         if offset != self.offset:
             on_gpu = self.device.type == "cuda"  # elsewhere label search is a tree on the CPU
             self.sampler = self.dataset.sampler(offset, self.device if on_gpu else "cpu")
-            self.recording = _move(self.dataset.recording, self.device)
-            self.scale = self.recording.neural.std(dim=0) if self.augmentation else None
+            self.recordings = tuple(_move(one, self.device) for one in self.dataset.recordings)
+            self.scale = [one.neural.std(dim=0) for one in self.recordings]
             self.offset = offset
             self._drawn: dict[int, Indices] = {}
         return self
@@ -101,7 +103,8 @@ class ContrastiveLoader:
             self._drawn = self._draw(
                 range(step, min(step + self._num_ahead, self.num_steps)) or [step]
             )
-        batch = Batch((self.recording,), self._drawn[step], self.offset)
+        sizes = self._group_sizes
+        batch = Batch(self.recordings, self._drawn[step], self.offset, group_sizes=sizes)
         if self.augmentation is None:
             return batch
         noise = self._generator(Streams.AUGMENTATION, step, self.device)
@@ -112,7 +115,13 @@ class ContrastiveLoader:
         """How many negatives one reference sees."""
         if self.dataset.options.num_negatives is not None:
             return self.dataset.options.num_negatives
-        return self.batch_size or len(self.batch(0).indices.negative)
+        sizes = self.sampler.group_sizes(self.batch_size)
+        return min(sizes) if self._group_sizes else sum(sizes)
+
+    @property
+    def _group_sizes(self) -> list[int] | None:
+        apart = self.sampler.own_negatives and self.sampler.num_sessions > 1
+        return self.sampler.group_sizes(self.batch_size) if apart else None
 
     @property
     def _num_ahead(self) -> int:
@@ -159,7 +168,7 @@ class AugmentedContrastiveLoader(ContrastiveLoader):
 
     def __init__(
         self,
-        dataset: ContrastiveDataset,
+        dataset: ContrastiveDataset | MultiSessionDataset,
         batch_size: int | None = 512,
         num_steps: int = 1000,
         *,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..errors import DataError
@@ -17,7 +18,8 @@ __all__ = ["Classes", "coordinates", "joint_class", "labels_kind", "names", "pic
 
 log = logging.getLogger(__name__)
 
-_SCALE_RATIO = 100.0  # label columns whose spreads differ by more are worth a line in the log
+_SCALE_RATIO = 100.0  # label columns whose spreads differ by more are worth a warning
+_MANY_CLASSES = 100  # integers with more values are rather numbers than names
 
 
 def valid_rows(
@@ -85,13 +87,19 @@ class Classes:
             )
         self._rows = rows[dense.argsort(stable=True)]
         self._count, self._start = count, count.cumsum(0) - count
-        self._class_of = torch.zeros_like(code).index_put_((rows,), dense)
+        self._group = torch.full_like(code[: int(code.max()) + 1], -1)
+        self._group[used] = torch.arange(len(used), device=code.device)
 
-    def same(
-        self, row: Int[Tensor, " batch"], chance: Float[Tensor, " batch"]
+    @property
+    def present(self) -> Bool[Tensor, " codes"]:
+        """Whether there is a bin of each class."""
+        return self._group >= 0
+
+    def draw(
+        self, code: Int[Tensor, " batch"], chance: Float[Tensor, " batch"]
     ) -> Int[Tensor, " batch"]:
-        """Returns a bin of the same class for each row."""
-        group = self._class_of[row]
+        """Returns a bin of each class."""
+        group = self._group[code]
         return self._rows[self._start[group] + (chance * self._count[group]).long()]
 
     def balanced(self, chance: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
@@ -118,11 +126,14 @@ def labels_kind(labels: Mapping[str, Label]) -> str:
 
 def names(labels: Mapping[str, Label]) -> str:
     """Returns the labels' names for a message."""
-    return " + ".join(repr(name) for name in labels)
+    return " + ".join(repr(name) for name in labels) or "none"
 
 
 def joint_class(labels: Mapping[str, Label]) -> Int[Tensor, " bins"]:
     """Returns one code for each combination of categorical labels."""
+    for name, label in labels.items():
+        if label.classes is not None and label.classes.dtype.kind in "iu":
+            _warn_of_many_classes(name, len(label.values.unique()), len(label))
     codes = torch.stack([label.values for label in labels.values()], dim=1)
     return codes.unique(dim=0, return_inverse=True)[1]
 
@@ -132,22 +143,53 @@ def coordinates(
 ) -> tuple[Float[Tensor, "bins columns"], Float[Tensor, " columns"]]:
     """Returns the weighted columns of all labels that have a distance, and their periods."""
     measured = {name: label for name, label in labels.items() if label.kind != "categorical"}
-    columns = [label.values * label.weight**0.5 for label in measured.values()]
-    periods = [
-        torch.full(
-            (label.values.shape[1],),
-            (label.period or 0.0) * label.weight**0.5,
-            dtype=torch.float64,
-        )
-        for label in measured.values()
-    ]
+    columns, periods, titles = [], [], []
+    for name, label in measured.items():
+        _warn_of_radians(name, label)
+        width = label.values.shape[1]
+        columns.append(label.values * label.weight**0.5)
+        period = (label.period or 0.0) * label.weight**0.5
+        periods.append(torch.full((width,), period, dtype=torch.float64))
+        titles += [repr(name) if width == 1 else f"{name!r}, column {k}" for k in range(width)]
     position = torch.cat(columns, dim=1)
-    spread = position.std(dim=0) if len(position) > 1 else torch.zeros(1)
-    spread = spread[spread > 0]
-    if len(spread) and float(spread.max() / spread.min()) > _SCALE_RATIO:
-        log.warning(
-            "label columns differ in scale by a factor of %.0f; the largest decides which labels "
-            "are near. Give labels a weight, or rescale them.",
-            float(spread.max() / spread.min()),
-        )
+    _warn_of_scales(titles, position)
     return position, torch.cat(periods)
+
+
+# The texts hold no numbers of the data, so that what is shown once for equal texts is not repeated
+# for each part of a recording (training, held out).
+
+
+def _warn_of_scales(titles: Sequence[str], position: Float[Tensor, "bins columns"]) -> None:
+    spread = position.std(dim=0, correction=0)
+    low, high = int(spread.where(spread > 0, torch.inf).argmin()), int(spread.argmax())
+    if float(spread[high]) > _SCALE_RATIO * float(spread[low]) > 0:
+        warnings.warn(
+            f"label columns differ in scale by a factor of more than {_SCALE_RATIO:g}: the spread "
+            f"of {titles[high]} is the largest and decides which labels are near, that of "
+            f"{titles[low]} the smallest. Give labels a weight, or rescale them.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_many_classes(name: str, num_classes: int, num_bins: int) -> None:
+    if min(_MANY_CLASSES, num_bins / 2) < num_classes < num_bins:  # all differ: an error follows
+        warnings.warn(
+            f"the label {name!r} holds integers, so each value is a class, and there are very "
+            f"many (over {_MANY_CLASSES}, or half of the time bins). Pass floats for a continuous "
+            "label (--continuous on the command line).",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_radians(name: str, label: Label) -> None:
+    from_zero = torch.minimum(label.values, 360.0 - label.values)
+    if label.period == 360.0 and 0.0 < float(from_zero.max()) <= 2 * math.pi:
+        warnings.warn(
+            f"the label {name!r} has a period of 360 and stays within 2 pi of zero, as radians "
+            "do. Pass degrees, or a period of 2 pi (6.283185307179586).",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -23,18 +23,20 @@ References:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InvalidParameterError
 from ..types import Offset, Recording
 from .neighbors import NearestLabel
-from .rows import Classes, coordinates, joint_class, labels_kind, names, pick, valid_rows
+from .rows import coordinates, labels_kind, names, pick
 from .sampler import Conditional, Prior, Roll, Sampler, SamplingOptions
+from .sessions import SessionClasses
 
 __all__ = [
     "SAMPLERS",
@@ -56,19 +58,14 @@ __all__ = [
 class TimeSampler(Sampler):
     """Positives follow their reference after `time_offset` bins, in the same trial."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        offset: Offset,
-        options: SamplingOptions,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(recording, offset, options, device)
-        later = Offset(offset.left, offset.right + options.time_offset)
-        self._earlier = valid_rows(recording, later).to(self.device)
+    own_negatives = True
+
+    def _prepare(self) -> None:
+        later = Offset(self.offset.left, self.offset.right + self.options.time_offset)
+        self._earlier = self._valid_rows(later)
 
     @property
-    def _references(self) -> Int[Tensor, " references"]:
+    def _references(self) -> list[Int[Tensor, " _"]]:
         return self._earlier
 
     def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
@@ -84,14 +81,7 @@ class DeltaSampler(Sampler):
 
     num_numbers = 2
 
-    def __init__(
-        self,
-        recording: Recording,
-        offset: Offset,
-        options: SamplingOptions,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(recording, offset, options, device)
+    def _prepare(self) -> None:
         position, period = coordinates(self.labels)
         if bool((position == position[:1]).all()):
             warnings.warn(
@@ -100,16 +90,13 @@ class DeltaSampler(Sampler):
                 stacklevel=2,
             )
         self._coordinates, self._period = position.to(self.device), period.to(self.device)
-        apart = Offset(0, 1 + self._displacement)
-        self._starts = valid_rows(recording, apart).to(self.device)
+        self._starts = torch.cat(self._valid_rows(Offset(0, 1 + self._displacement)))
         searched = self._searched(self._coordinates)
-        padding = searched.shape[1] - len(self._period)
-        self._index = NearestLabel(
-            searched[self.rows],
-            self.rows,
-            torch.nn.functional.pad(self._period, (0, padding)),
-            options.ties,
-        )
+        turns = F.pad(self._period, (0, searched.shape[1] - len(self._period)))
+        self._indexes = [
+            NearestLabel(searched[rows], rows, turns, self.options.ties)
+            for rows in self.session_rows
+        ]
 
     def _searched(self, coordinates: Float[Tensor, "bins columns"]) -> Float[Tensor, "bins more"]:
         return coordinates
@@ -122,7 +109,8 @@ class DeltaSampler(Sampler):
         return self._coordinates[roll.reference] + self._change(roll)
 
     def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
-        return (self._index(self._query(roll), roll.chance[:, 0]),)
+        query, chance = self._query(roll), roll.chance[:, 0]
+        return (self._find(lambda k, at: self._indexes[k](query[at], chance[at]), roll.session),)
 
 
 class GaussianDeltaSampler(DeltaSampler):
@@ -160,30 +148,26 @@ class ClassSampler(Sampler):
 
     num_numbers = 1
 
-    def __init__(
-        self,
-        recording: Recording,
-        offset: Offset,
-        options: SamplingOptions,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(recording, offset, options, device)
-        self._classes = Classes(
-            joint_class(self.labels).to(self.device), self.rows, names(self.labels)
-        )
-        self._balanced = options.prior == "uniform"
+    def _prepare(self) -> None:
+        self._classes = SessionClasses(self.labels, self.session_rows)
+        self._balanced = self.options.prior == "uniform"
 
     @property
     def _displacement(self) -> int:
         return 0
 
-    def _draw_reference(self, chance: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        return self._classes.balanced(chance) if self._balanced else pick(self.rows, chance)
+    def _draw_reference(self, session: int, chance: Float[Tensor, "*n"]) -> Int[Tensor, "*n"]:
+        if self._balanced:
+            return self._classes.sessions[session].balanced(chance)
+        return pick(self.session_rows[session], chance)
 
     _draw_negative = _draw_reference
 
     def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
-        return (self._classes.same(roll.reference, roll.chance[:, 0]),)
+        code = self._classes.code[roll.reference]
+        session, chance = self._classes.available(roll.session, code, roll.chance[:, 0])
+        classes = self._classes.sessions
+        return (self._find(lambda k, at: classes[k].draw(code[at], chance[at]), session),)
 
 
 class MixedSampler(DeltaSampler):
@@ -193,48 +177,46 @@ class MixedSampler(DeltaSampler):
     can be: the nearest label of all is then the nearest one of the same class, exactly.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        offset: Offset,
-        options: SamplingOptions,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        categorical = {k: v for k, v in recording.labels.items() if v.kind == "categorical"}
-        self._code = joint_class(categorical).to(device)
-        super().__init__(recording, offset, options, device)
-        self._classes = Classes(self._code, self.rows, names(categorical))
-        self._balanced = options.prior != "empirical"
+    def _prepare(self) -> None:
+        categorical = {k: v for k, v in self.labels.items() if v.kind == "categorical"}
+        self._classes = SessionClasses(categorical, self.session_rows)
+        self._balanced = self.options.prior != "empirical"
+        super()._prepare()
 
-    def _draw_reference(self, chance: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        return self._classes.balanced(chance) if self._balanced else pick(self.rows, chance)
+    def _draw_reference(self, session: int, chance: Float[Tensor, "*n"]) -> Int[Tensor, "*n"]:
+        if self._balanced:
+            return self._classes.sessions[session].balanced(chance)
+        return pick(self.session_rows[session], chance)
 
     _draw_negative = _draw_reference
+
+    def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
+        code = self._classes.code[roll.reference]
+        session, chance = self._classes.available(roll.session, code, roll.chance[:, 0])
+        changed = roll.chance.clone()
+        changed[:, 0] = chance
+        return super()._positives(roll._replace(session=session, chance=changed))
 
     def _searched(self, coordinates: Float[Tensor, "bins columns"]) -> Float[Tensor, "bins more"]:
         # A query lies within one range of the labels' range, so at most two ranges from any label.
         reach = 2 * (coordinates.amax(dim=0) - coordinates.amin(dim=0)).norm()
         self._apart = float(2 * reach + 1)
-        return torch.cat([coordinates, self._apart * self._code[:, None].double()], dim=1)
+        return torch.cat([coordinates, self._apart * self._classes.code[:, None].double()], dim=1)
 
     def _query(self, roll: Roll) -> Float[Tensor, "batch more"]:
-        group = self._apart * self._code[roll.reference, None].double()
+        group = self._apart * self._classes.code[roll.reference, None].double()
         return torch.cat([super()._query(roll), group], dim=1)
 
 
 class HybridSampler(TimeSampler):
     """Two positives for each reference: by behaviour, then by time."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        offset: Offset,
-        options: SamplingOptions,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(recording, offset, options, device)
-        behavior = replace(options, hybrid=False)
-        self._behavior = make_sampler(recording, offset, behavior, device)
+    own_negatives = False
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        behavior = replace(self.options, hybrid=False)
+        self._behavior = make_sampler(self.recordings, self.offset, behavior, self.device)
 
     def _roll_chance(
         self, size: int, generator: torch.Generator
@@ -268,17 +250,24 @@ _DEFAULTS = {
 
 
 def make_sampler(
-    recording: Recording,
+    recordings: Recording | Sequence[Recording],
     offset: Offset,
     options: SamplingOptions,
     device: torch.device | str = "cpu",
 ) -> Sampler:
     """Returns the sampler that the labels and `options.conditional` ask for.
 
+    Args:
+        recordings: One, or one for each session; see `Sampler`.
+        offset: Receptive field.
+        options: How to draw.
+        device: Where the rows live.
+
     Raises:
         InvalidParameterError: If `SAMPLERS` has no such row, or the prior needs classes.
     """
-    kinds = labels_kind(recording.labels)
+    one = recordings if isinstance(recordings, Recording) else recordings[0]
+    kinds = labels_kind(one.labels)
     conditional = options.conditional or _DEFAULTS[kinds]
     if (kinds, conditional) not in SAMPLERS:
         rows = [key[1] for key in SAMPLERS if key[0] == kinds]
@@ -301,7 +290,7 @@ def make_sampler(
             "labels, or set hybrid=False."
         )
     sampler = HybridSampler if options.hybrid else sampler
-    return sampler(recording, offset, options, device)
+    return sampler(recordings, offset, options, device)
 
 
 def _describe(kinds: str) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..data.augment import Compose, from_masking_kwargs
-from ..data.dataset import ContrastiveDataset
 from ..data.loader import ContrastiveLoader, make_augmentation
+from ..data.multisession import MultiSessionDataset
 from ..data.split import time_split
 from ..errors import InvalidParameterError
 from ..models.criterions import make_criterion
 from ..models.model import resolve_model
+from ..models.multisession import Encoder, MultiSessionModel, share_trunk
 from ..solver.base import EarlyStoppingSolver, SingleSessionSolver
 from ..solver.schedules import OPTIMIZERS, SCHEDULERS
 from ..types import Augmentation, Objective, Recording
@@ -27,9 +28,11 @@ __all__ = [
     "EARLY_STOPPING",
     "make_loader",
     "make_loaders",
+    "make_model",
     "make_optimizer",
     "make_solver",
     "renew_schedule",
+    "solver_of",
     "stopping_options",
 ]
 
@@ -52,17 +55,43 @@ def stopping_options(params: CEBRA) -> dict[str, Any]:
     return {**EARLY_STOPPING, **given}
 
 
-def make_solver(
-    params: CEBRA, num_neurons: int, seed: int, device: torch.device
-) -> SingleSessionSolver:
-    """Returns a solver with new weights that depend on the seed alone."""
+def make_model(
+    params: CEBRA, num_neurons: Sequence[int], seed: int, device: torch.device
+) -> Encoder:
+    """Returns a model with new weights that depend on the seed alone.
+
+    Args:
+        params: Architecture, width, and whether sessions share a trunk.
+        num_neurons: Neurons of each session.
+        seed: Seed of the weights.
+        device: Where they live.
+    """
     with private_torch_rng(derive_seed(seed, Streams.INITIALISATION)):
-        model = resolve_model(params.model_architecture)(
-            num_neurons,
-            int(params.num_hidden_units),  # a grid of numpy numbers is welcome
-            int(params.output_dimension),
-            causal=params.causal,
-        ).to(device)
+        encoders = [
+            resolve_model(params.model_architecture)(
+                count,
+                int(params.num_hidden_units),  # a grid of numpy numbers is welcome
+                int(params.output_dimension),
+                causal=params.causal,
+            )
+            for count in num_neurons
+        ]
+    if params.shared_trunk:
+        share_trunk(encoders)
+    model = encoders[0] if len(encoders) == 1 else MultiSessionModel(encoders)
+    return model.to(device)
+
+
+def make_solver(
+    params: CEBRA, num_neurons: Sequence[int], seed: int, device: torch.device
+) -> SingleSessionSolver:
+    """Returns a solver with new weights, see `make_model`."""
+    return solver_of(params, make_model(params, num_neurons, seed, device))
+
+
+def solver_of(params: CEBRA, model: Encoder) -> SingleSessionSolver:
+    """Returns the solver that trains a model as the parameters say."""
+    device = next(model.parameters()).device
     criterion = make_criterion(
         copy.deepcopy(params.criterion),
         params.distance,
@@ -117,27 +146,31 @@ def renew_schedule(params: CEBRA, solver: SingleSessionSolver) -> None:
 
 
 def make_loaders(
-    params: CEBRA, recording: Recording, solver: SingleSessionSolver, seed: int, num_steps: int
+    params: CEBRA,
+    sessions: Sequence[Recording],
+    solver: SingleSessionSolver,
+    seed: int,
+    num_steps: int,
 ) -> tuple[ContrastiveLoader, ContrastiveLoader | None]:
     """Returns the loader of the training part, and that of the held-out part if there is one."""
     device, offset = solver.device, solver.model.offset
-    train, valid = recording, None
+    train, valid = sessions, None
     if params.early_stopping:
-        gap = offset.span + params.time_offsets
-        train, valid = time_split(recording, stopping_options(params)["fraction"], gap)
+        gap, fraction = offset.span + params.time_offsets, stopping_options(params)["fraction"]
+        train, valid = zip(*(time_split(one, fraction, gap) for one in sessions), strict=True)
     augmentation = make_params_augmentation(params)
     loader = make_loader(params, train, seed, device, num_steps, params.batch_size, augmentation)
     loader.bind(offset)  # what cannot be drawn is said before anything is trained
     if valid is None:
         return loader, None
-    size = min(params.batch_size or 512, len(valid))
+    size = min(params.batch_size or 512, *map(len, valid))
     fixed = derive_seed(seed, Streams.VALIDATION)
     return loader, make_loader(params, valid, fixed, device, _VALID_BATCHES, size).bind(offset)
 
 
 def make_loader(
     params: CEBRA,
-    recording: Recording,
+    sessions: Sequence[Recording],
     seed: int,
     device: torch.device,
     num_steps: int,
@@ -145,8 +178,8 @@ def make_loader(
     augmentation: Augmentation | None = None,
 ) -> ContrastiveLoader:
     """Returns a loader that draws as the parameters say."""
-    dataset = ContrastiveDataset(
-        recording,
+    dataset = MultiSessionDataset(
+        sessions,
         time_offset=params.time_offsets,
         num_negatives=params.num_negatives,
         conditional=params.conditional,

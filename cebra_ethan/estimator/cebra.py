@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ..data.loader import ContrastiveLoader
 from ..data.sampler import Conditional, Prior
 from ..metrics.goodness_of_fit import GoodnessOfFit
 from ..models.model import supported_model_architectures
-from ..solver.base import SingleSessionSolver
-from ..solver.callbacks import EveryFewSteps
-from ..solver.evaluate import goodness_of_fit
 from ..solver.history import History
-from ..types import Augmentation, Recording
+from ..types import Augmentation
 from ..utils.device import resolve_device
-from ..utils.seeding import Streams, derive_seed, resolve_seed
-from .build import make_loader, make_loaders, make_solver, renew_schedule, stopping_options
-from .inputs import checked_recording, one_session
+from ..utils.seeding import resolve_seed
+from ..utils.validation import explain_keywords
+from .apply import embeddings, judged
+from .build import make_loaders, make_solver, renew_schedule
+from .inputs import as_sessions, checked_recording, checked_sessions, is_list, kinds_of
 from .params import (
-    FIXED_BY_FIT,
     PARAMETER_CONSTRAINTS,
+    check_adaptation,
     check_params,
     check_transform_options,
     check_unchanged,
 )
 from .persistence import read_estimator, write_estimator
+from .training import Freeze, UserCallback, adapted, set_neurons, set_solver, train
 
 __all__ = ["CEBRA"]
 
@@ -43,7 +41,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Without labels, positives are bins that follow after `time_offsets` (CEBRA-Time). With labels,
     they are bins with a similar label (CEBRA-Behavior). The parameters of `cebra.CEBRA` keep
-    their names, meanings and defaults; the last eight are new.
+    their names, meanings and defaults; the last nine are new.
 
     Args:
         model_architecture: A row of `models.MODELS`, or `"offset{n}-model"` for any n >= 3.
@@ -82,11 +80,13 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         causal: Let windows end at their own bin, so that nothing depends on the future.
         prior: References and negatives uniform over bins (`"empirical"`) or over classes
             (`"uniform"`).
+        shared_trunk: Let all sessions share their layers, except where the neurons come in.
 
     Attributes:
         model_: The network. `solver_`: what trained it. `history_`: losses of all steps.
         offset_: Receptive field. `device_`: where it ran. `label_kinds_`: kind of each label.
-        n_features_in_: Number of neurons. `random_state_`: the seed that was used.
+        n_features_in_: Number of neurons, a list for several sessions. `num_sessions_`.
+        random_state_: The seed that was used.
 
     References:
         Schneider, Lee & Mathis (2023), Nature 617, 360-368, doi:10.1038/s41586-023-06031-6.
@@ -100,6 +100,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = PARAMETER_CONSTRAINTS
 
+    @explain_keywords
     def __init__(
         self,
         model_architecture: str = "offset1-model",
@@ -137,6 +138,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         scheduler: str | None = None,
         causal: bool = False,
         prior: Prior | None = None,
+        shared_trunk: bool = False,
     ) -> None:
         self.model_architecture = model_architecture
         self.device = device
@@ -167,6 +169,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.scheduler = scheduler
         self.causal = causal
         self.prior = prior
+        self.shared_trunk = shared_trunk
 
     def fit(
         self,
@@ -174,7 +177,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y: Any = None,
         *labels: Any,
         trial: Any = None,
-        callback: Callable[[int, SingleSessionSolver], None] | None = None,
+        callback: UserCallback | None = None,
         callback_frequency: int | None = None,
         logdir: str | os.PathLike[str] | None = None,
         save_frequency: int | None = None,
@@ -200,15 +203,18 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             TrainingDivergedError: If the loss stops being finite.
         """
         check_params(self)
-        X, y, others, trial = one_session(X, y, labels, trial)
-        recording = checked_recording(self, X, y, others, trial)
+        sessions = checked_sessions(self, X, y, labels, trial)
         seed = resolve_seed(self.random_state)
         device = resolve_device(self.device)
-        solver = make_solver(self, recording.num_neurons, seed, device)
-        train, valid = make_loaders(self, recording, solver, seed, self.max_iterations)
-        self._set_fitted(X, recording, solver, seed)
+        solver = make_solver(self, [one.num_neurons for one in sessions], seed, device)
+        loaders = make_loaders(self, sessions, solver, seed, self.max_iterations)
+        set_solver(self, solver)
+        set_neurons(self, X, [one.num_neurons for one in sessions])
+        self.random_state_, self.label_kinds_ = seed, kinds_of(sessions)
         files = {"logdir": logdir, "save_frequency": save_frequency, "resume": resume}
-        return self._train(train, valid, callback, callback_frequency, **files)
+        train(self, solver, loaders, callback, callback_frequency, **files)
+        self.random_state_ = loaders[0].seed  # a resumed training keeps the seed it began with
+        return self
 
     def partial_fit(
         self,
@@ -216,18 +222,12 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y: Any = None,
         *labels: Any,
         trial: Any = None,
-        callback: Callable[[int, SingleSessionSolver], None] | None = None,
+        callback: UserCallback | None = None,
         callback_frequency: int | None = None,
     ) -> CEBRA:
         """Trains `max_iterations` more steps from the present weights, on the data given here.
 
-        Args:
-            X: As for `fit`, with the same neurons.
-            y: As for `fit`.
-            labels: As for `fit`.
-            trial: As for `fit`.
-            callback: As for `fit`.
-            callback_frequency: As for `fit`.
+        The arguments are those of `fit`, with the neurons that were fitted.
 
         Raises:
             InvalidParameterError: If a parameter that shapes the fitted model was changed.
@@ -237,13 +237,51 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             return self.fit(X, y, *labels, trial=trial, **own)
         check_params(self)
         check_unchanged(self, self._fitted_params)
-        recording = checked_recording(self, X, y, labels, trial, fitted=True)
+        sessions = checked_sessions(self, X, y, labels, trial, fitted=True)
         steps = self.solver_.num_steps + self.max_iterations
-        train, valid = make_loaders(self, recording, self.solver_, self.random_state_, steps)
+        loaders = make_loaders(self, sessions, self.solver_, self.random_state_, steps)
         renew_schedule(self, self.solver_)  # from here on nothing is refused any more
         self._fitted_params["scheduler"] = self.scheduler
-        self.label_kinds_ = {name: label.kind for name, label in recording.labels.items()}
-        return self._train(train, valid, callback, callback_frequency)
+        self.label_kinds_ = kinds_of(sessions)
+        train(self, self.solver_, loaders, callback, callback_frequency)
+        return self
+
+    def adapt(
+        self,
+        X: Any,
+        y: Any = None,
+        *labels: Any,
+        session_id: int | None = None,
+        trial: Any = None,
+        freeze: Freeze = "all but the first layer",
+        callback: UserCallback | None = None,
+        callback_frequency: int | None = None,
+    ) -> CEBRA:
+        """Trains `max_adapt_iterations` steps on other neurons, a new session or a new animal.
+
+        The layer where the neurons come in is made anew; the other layers start from the fitted
+        ones. A model of one session becomes that of the new recording. In a model of several, the
+        session with this number is replaced, or one more is added, which starts from session 0.
+
+        The arguments are those of `fit` for one session with any neurons, and `session_id`, the
+        session to replace; `freeze` keeps `"all but the first layer"` as they are, or `"none"`.
+
+        Raises:
+            NotFittedError: If `fit` was not called.
+            InvalidParameterError: If there is no such session or `freeze`.
+        """
+        check_is_fitted(self, "model_")
+        check_params(self)
+        check_unchanged(self, self._fitted_params)
+        (session,) = as_sessions(X, y, labels, trial)
+        check_adaptation(self, session_id, freeze)
+        recording = checked_recording(self, session)
+        own: dict[str, Any] = {"callback": callback, "callback_frequency": callback_frequency}
+        solver, counts = adapted(self, recording, session_id, freeze, **own)
+        set_solver(self, solver)
+        set_neurons(self, X, counts)
+        self.label_kinds_ = kinds_of([recording])
+        return self
 
     def transform(
         self,
@@ -251,55 +289,61 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         batch_size: int | None = None,
         session_id: int | None = None,
         trial: Any = None,
-    ) -> Float[np.ndarray, "time dims"]:
-        """Returns the embedding, one point for each time bin, `(T, D)` float32.
+    ) -> Any:
+        """Returns the embedding, one point for each time bin: an array `(T, D)` of float32.
 
         Args:
-            X: Activity `(T, N)` of the neurons that were fitted.
-            batch_size: Bins that are embedded at a time; bounds memory, changes nothing else.
-            session_id: 0 or `None`; there is one session.
+            X: Activity `(T, N)` of the neurons that were fitted; or a list, an entry for each
+                session, which gives a list.
+            batch_size: Of no effect, there for `cebra`'s signature: bins are always embedded in
+                pieces of one fixed size, so memory is bounded and every point is the same.
+            session_id: The session that one `X` belongs to, where several were fitted.
             trial: Trial of each bin; the ends of each trial are padded by themselves.
 
         Raises:
             NotFittedError: If `fit` was not called.
             DataError: If `X` does not have the fitted neurons.
+            InvalidParameterError: If `session_id` is missing or out of range.
         """
         check_is_fitted(self, "model_")
-        check_transform_options(session_id, batch_size)
-        recording = checked_recording(self, X, None, (), trial, fitted=True, min_samples=1)
-        embedding = self.solver_.transform(
-            recording.neural, recording.segments, batch_size, pad=self.pad_before_transform
-        )
-        return embedding.cpu().numpy()
+        sessions = as_sessions(X, None, (), trial)
+        check_transform_options(self, session_id, batch_size, len(sessions))
+        points = embeddings(self, sessions, session_id)
+        return points if is_list(X) else points[0]
 
-    def fit_transform(
-        self, X: Any, y: Any = None, *labels: Any, **options: Any
-    ) -> Float[np.ndarray, "time dims"]:
+    def fit_transform(self, X: Any, y: Any = None, *labels: Any, **options: Any) -> Any:
         """Returns `fit(X, y, *labels, **options).transform(X)`."""
         return self.fit(X, y, *labels, **options).transform(X, trial=options.get("trial"))
 
-    def score(self, X: Any, y: Any = None, *labels: Any, trial: Any = None) -> float:
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        *labels: Any,
+        trial: Any = None,
+        session_id: int | None = None,
+    ) -> float:
         """Returns the goodness of fit in bits, by the labels given here; by time without `y`."""
-        return self.goodness_of_fit(X, y, *labels, trial=trial).bits
+        return self.goodness_of_fit(X, y, *labels, trial=trial, session_id=session_id).bits
 
     def goodness_of_fit(
-        self, X: Any, y: Any = None, *labels: Any, trial: Any = None, num_batches: int = 100
+        self,
+        X: Any,
+        y: Any = None,
+        *labels: Any,
+        trial: Any = None,
+        session_id: int | None = None,
+        num_batches: int = 100,
     ) -> GoodnessOfFit:
         """Returns the goodness of fit with its interval on any data, see `solver.evaluate`.
 
-        Args:
-            X: Activity `(T, N)`; held-out data give an honest number.
-            y: As for `fit`.
-            labels: As for `fit`.
-            trial: As for `fit`.
-            num_batches: Batches that are drawn.
+        The arguments are those of `fit`; held-out data give an honest number. A list is judged
+        together, each reference beside the negatives of all sessions, as in training; one session
+        of several, named by `session_id`, by itself. `num_batches` are drawn.
         """
         check_is_fitted(self, "model_")
-        recording = checked_recording(self, X, y, labels, trial, fitted=True)
-        seed = derive_seed(self.random_state_, Streams.EVALUATION)
-        size = min(self.batch_size or 512, len(recording))
-        loader = make_loader(self, recording, seed, self.device_, num_batches, size)
-        return goodness_of_fit(self.model_, self.solver_.objectives[0], loader)
+        check_transform_options(self, session_id, None, len(X) if is_list(X) else 1)
+        return judged(self, (X, y, labels, trial), session_id, num_batches)
 
     def to(self, device: str | torch.device) -> CEBRA:
         """Moves a fitted estimator to a device; returns it."""
@@ -330,9 +374,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             CheckpointError: If the file is damaged, foreign, or does not fit this class.
         """
         estimator, solver, fitted = read_estimator(cls, filename, device)
-        estimator._set_solver(solver)
-        for name, value in fitted.items():
-            setattr(estimator, name, value)
+        set_solver(estimator, solver)
+        estimator.__dict__.update(fitted)
         return estimator
 
     @classmethod
@@ -344,12 +387,13 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def history_(self) -> History:
         """Losses of all training steps: `"loss"`, its parts `"align"` and `"uniform"`, ..."""
         check_is_fitted(self, "model_")
-        return self.solver_.history
+        history: History = self.solver_.history
+        return history
 
     @property
     def num_sessions(self) -> int | None:
         """The number of sessions; `None` for one, as in `cebra`."""
-        return None
+        return self.num_sessions_ if getattr(self, "num_sessions_", 1) > 1 else None
 
     @property
     def _n_features_out(self) -> int:
@@ -359,40 +403,3 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-    def _set_fitted(
-        self, X: Any, recording: Recording, solver: SingleSessionSolver, seed: int
-    ) -> None:
-        """Takes over a new model; everything was checked before."""
-        validate_data(self, X, reset=True, skip_check_array=True)
-        self._set_solver(solver)
-        self.random_state_ = seed
-        self.label_kinds_ = {name: label.kind for name, label in recording.labels.items()}
-
-    def _set_solver(self, solver: SingleSessionSolver) -> None:
-        self.solver_, self.model_ = solver, solver.model
-        self.offset_, self.device_ = solver.model.offset, solver.device
-        self._fitted_params = {name: getattr(self, name) for name in (*FIXED_BY_FIT, "scheduler")}
-
-    def _train(
-        self,
-        train: ContrastiveLoader,
-        valid: ContrastiveLoader | None,
-        callback: Callable[[int, SingleSessionSolver], None] | None,
-        callback_frequency: int | None,
-        **files: Any,
-    ) -> CEBRA:
-        callbacks: list[Any] = []
-        if callback is not None:
-            every = callback_frequency or 1
-            callbacks.append(EveryFewSteps(lambda step: callback(step, self.solver_), every))
-        self.solver_.fit(
-            train,
-            valid,
-            valid_frequency=stopping_options(self)["every"],
-            progress=bool(self.verbose),
-            callbacks=callbacks,
-            **files,
-        )
-        self.random_state_ = train.seed  # a resumed training keeps the seed it began with
-        return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,65 +13,91 @@ from sklearn.utils.validation import check_array, validate_data
 from ..data.dataset import as_labels, as_recording
 from ..errors import DataError
 from ..models.model import resolve_offset
-from ..types import Label, Recording
+from ..types import Kind, Label, Recording
 from ..utils.validation import as_array, check_finite, check_numeric
 
 if TYPE_CHECKING:
     from .cebra import CEBRA
 
-__all__ = ["check_neural", "checked_recording", "one_session", "user_labels"]
+__all__ = [
+    "Session",
+    "as_sessions",
+    "check_neural",
+    "checked_recording",
+    "checked_sessions",
+    "is_list",
+    "kinds_of",
+    "user_labels",
+]
 
 
-def one_session(
-    X: Any, y: Any, labels: Sequence[Any], trial: Any
-) -> tuple[Any, Any, Sequence[Any], Any]:
-    """Takes apart a `Recording` or a list of one session; other input comes back as it is.
+class Session(NamedTuple):
+    """What the user passed for one session."""
 
-    A list of sessions is a list or tuple of two-dimensional arrays; labels and trials are then
-    lists of the same length.
+    X: Any
+    y: Any = None
+    labels: tuple[Any, ...] = ()
+    trial: Any = None
+
+
+def is_list(X: Any) -> bool:
+    """Returns whether `X` is a list of sessions: recordings or two-dimensional arrays."""
+    if not isinstance(X, (list, tuple)):
+        return False
+    return any(isinstance(one, Recording) or getattr(one, "ndim", 0) == 2 for one in X)
+
+
+def as_sessions(X: Any, y: Any, labels: Sequence[Any], trial: Any) -> list[Session]:
+    """Returns what was passed for each session; one session where `X` is no list of them.
+
+    A list of sessions is a list or tuple of `Recording`s or two-dimensional arrays; labels and
+    trials are then lists of the same length. A `Recording` brings its own labels and trials.
 
     Raises:
-        DataError: If there are several sessions, or labels for another number of them.
+        DataError: If a list has entries for another number of sessions.
     """
-    if isinstance(X, Recording):
-        y = dict(X.labels) if y is None else y
-        return X.neural, y, labels, X.trial if trial is None else trial
-    if not (isinstance(X, (list, tuple)) and len(X) and getattr(X[0], "ndim", 0) == 2):
-        return X, y, labels, trial
-    for name, value in (("y", y), *((f"label {k + 1}", v) for k, v in enumerate(labels))):
-        if value is not None and len(value) != len(X):
+    if not is_list(X):
+        return [_unpacked(Session(X, y, tuple(labels), trial))]
+    columns = {"y": y, **{f"label {k}": v for k, v in enumerate(labels, start=1)}, "trial": trial}
+    for name, value in columns.items():
+        if value is not None and (isinstance(value, Mapping) or len(value) != len(X)):
+            count = "one mapping" if isinstance(value, Mapping) else f"{len(value)}"
             raise DataError(
-                f"{name} must list one entry for each session; got {len(value)} for {len(X)} "
+                f"{name} must list one entry for each session; got {count} for {len(X)} "
                 "sessions. Pass lists of equal length."
             )
-    if len(X) > 1:
-        raise DataError(
-            f"training on several sessions together is not there yet; got {len(X)} sessions. Fit "
-            "one estimator for each, and compare them with metrics.consistency."
-        )
-    first = [None if value is None else value[0] for value in (y, *labels)]
-    return X[0], first[0], first[1:], None if trial is None else trial[0]
+    y, *others, trial = ([None] * len(X) if v is None else v for v in columns.values())
+    rows = zip(X, y, zip(*others, strict=True) if others else [()] * len(X), trial, strict=True)
+    return [_unpacked(Session(*row)) for row in rows]
 
 
-def check_neural(X: Any, estimator: BaseEstimator) -> np.ndarray:
-    """Returns activity as a finite two-dimensional array of numbers.
+def _unpacked(session: Session) -> Session:
+    X, y, labels, trial = session
+    if not isinstance(X, Recording):
+        return session
+    y = dict(X.labels) if y is None else y
+    return Session(X.neural, y, labels, X.trial if trial is None else trial)
+
+
+def check_neural(X: Any, estimator: BaseEstimator, name: str = "X") -> np.ndarray:
+    """Returns activity as a finite two-dimensional array of numbers; `name` is what errors say.
 
     Raises:
         DataError: If values are missing, masked, NaN or infinite, or the shape is wrong.
         DataTypeError: If the type is not a number.
         TypeError: If the matrix is sparse.
     """
-    X = as_array(X, "X")
+    X = as_array(X, name)
     kind = getattr(getattr(X, "dtype", None), "kind", "O")
     array = check_array(
         X,
         dtype=None if kind in "biufmM" else "numeric",
         ensure_all_finite=False,
         estimator=estimator,
-        input_name="X",
+        input_name=name,
     )
-    check_numeric(array, "X")
-    check_finite(array, "X")
+    check_numeric(array, name)
+    check_finite(array, name)
     return np.asarray(array)
 
 
@@ -103,59 +129,103 @@ def user_labels(*given: Any) -> dict[str, Label]:
     return as_labels(named)
 
 
+def checked_sessions(
+    estimator: CEBRA, X: Any, y: Any, labels: Sequence[Any], trial: Any, *, fitted: bool = False
+) -> list[Recording]:
+    """Returns the recording of each session that the user passed to train or to evaluate on.
+
+    Args:
+        estimator: Its architecture and `time_offsets` say how many bins are needed.
+        X: Activity `(T, N)`, or a list of several.
+        y: First label, or a mapping of labels; a list with an entry for each session.
+        labels: Further labels, likewise.
+        trial: Trial of each bin, likewise.
+        fitted: There must be as many sessions, with the neurons that were fitted.
+
+    Raises:
+        DataError: If there are too few bins, or something does not fit.
+    """
+    sessions = as_sessions(X, y, labels, trial)
+    if fitted and len(sessions) != estimator.num_sessions_:
+        raise DataError(
+            f"the model was fitted with {estimator.num_sessions_} session(s); got "
+            f"{len(sessions)}. Pass a list with one entry for each."
+        )
+    numbers: Sequence[int | None] = range(len(sessions)) if len(sessions) > 1 else [None]
+    return [
+        checked_recording(estimator, one, number, fitted=fitted)
+        for number, one in zip(numbers, sessions, strict=True)
+    ]
+
+
 def checked_recording(
     estimator: CEBRA,
-    X: Any,
-    y: Any,
-    labels: Sequence[Any],
-    trial: Any,
+    session: Session,
+    number: int | None = None,
     *,
     fitted: bool = False,
     min_samples: int | None = None,
 ) -> Recording:
-    """Returns the recording of what the user passed to a method of the estimator.
+    """Returns the recording of one session.
 
     Args:
-        estimator: Its architecture and `time_offsets` say how many bins are needed.
-        X: Activity `(T, N)`.
-        y: First label, or a mapping of labels.
-        labels: Further labels.
-        trial: Trial of each bin.
+        estimator: As for `checked_sessions`.
+        session: What the user passed.
+        number: Which session it is, where there are several.
         fitted: `X` must have the neurons that were fitted.
         min_samples: Bins that are needed, where it is not one window and its positive.
 
     Raises:
         DataError: If there are too few bins, or something does not fit.
     """
-    X, y, labels, trial = one_session(X, y, labels, trial)
+    X, y, labels, trial = session
+    name = "X" if number is None else f"session {number}"
     table = hasattr(X, "columns")
     if fitted and table:  # other columns are named first, whatever they hold
-        _check_neurons(estimator, X)
-    array = check_neural(X, estimator)
-    offset = estimator.offset_ if fitted else resolve_offset(estimator.model_architecture)
-    needed = min_samples or offset.span + estimator.time_offsets
-    if len(array) < needed:
-        raise DataError(
-            f"{estimator.model_architecture} with time_offsets={estimator.time_offsets} needs at "
-            f"least {needed} time bins; got n_samples={len(array)}. Pass more data, or a smaller "
-            "model or time_offsets."
-        )
-    if fitted and not table:
-        _check_neurons(estimator, X)
-    recording = as_recording(array, labels=user_labels(y, *labels), trial=trial, name="X")
+        _check_neurons(estimator, X, number)
+    try:
+        array = check_neural(X, estimator, name)
+        offset = estimator.offset_ if fitted else resolve_offset(estimator.model_architecture)
+        needed = min_samples or offset.span + estimator.time_offsets
+        if len(array) < needed:
+            raise DataError(
+                f"{estimator.model_architecture} with time_offsets={estimator.time_offsets} needs "
+                f"at least {needed} time bins; got n_samples={len(array)}. Pass more data, or a "
+                "smaller model or time_offsets."
+            )
+        if fitted and not table:
+            _check_neurons(estimator, X, number)
+        recording = as_recording(array, labels=user_labels(y, *labels), trial=trial, name=name)
+    except (ValueError, TypeError) as error:
+        if number is not None and name not in str(error):
+            error.args = (f"{name}: {error}",)
+        raise
     silent = int((recording.neural == recording.neural[0]).all(dim=0).sum())
     if silent and not fitted:
         warnings.warn(
-            f"{silent} of {recording.num_neurons} neurons in X are constant: they carry no "
+            f"{silent} of {recording.num_neurons} neurons in {name} are constant: they carry no "
             "information",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return recording
 
 
-def _check_neurons(estimator: CEBRA, X: Any) -> None:
+def _check_neurons(estimator: CEBRA, X: Any, number: int | None) -> None:
+    if number is not None:
+        expected = estimator.n_features_in_[number]
+        if X.shape[1] != expected:
+            raise DataError(
+                f"session {number} was fitted with {expected} neurons; got {X.shape[1]}. Pass the "
+                "neurons that the model was fitted with, or use adapt for others."
+            )
+        return
     try:
         validate_data(estimator, X, reset=False, skip_check_array=True)
     except ValueError as error:
         raise DataError(f"{error} Pass the neurons that the model was fitted with.") from None
+
+
+def kinds_of(sessions: Sequence[Recording]) -> dict[str, Kind]:
+    """Returns the kind of each label."""
+    return {name: label.kind for name, label in sessions[0].labels.items()}

@@ -5,36 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
 from sklearn.utils import _param_validation as allowed
 from torch import nn
 
-from ..errors import InvalidParameterError
+from ..errors import DataError, InvalidParameterError
 from ..models.criterions import CRITERIONS
 from ..models.model import resolve_model
 from ..solver.schedules import OPTIMIZERS, SCHEDULERS
 from .build import EARLY_STOPPING, make_optimizer, stopping_options
+from .training import FIXED_BY_FIT, Freeze
 
 if TYPE_CHECKING:
     from .cebra import CEBRA
 
 __all__ = [
-    "FIXED_BY_FIT",
     "PARAMETER_CONSTRAINTS",
+    "check_adaptation",
     "check_params",
     "check_transform_options",
     "check_unchanged",
 ]
-
-FIXED_BY_FIT = (
-    "model_architecture output_dimension num_hidden_units causal hybrid criterion distance "
-    "temperature temperature_mode min_temperature optimizer optimizer_kwargs early_stopping "
-    "device random_state"
-).split()
-"""Parameters that a fitted model cannot change any more."""
 
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "model_architecture": [str],
@@ -69,6 +63,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "scheduler": [allowed.StrOptions(set(SCHEDULERS)), None],
     "causal": ["boolean"],
     "prior": [allowed.StrOptions({"empirical", "uniform"}), None],
+    "shared_trunk": ["boolean"],
 }
 """Types and ranges, in scikit-learn's form."""
 
@@ -150,19 +145,69 @@ def check_unchanged(params: CEBRA, fitted: Mapping[str, Any]) -> None:
             )
 
 
-def check_transform_options(session_id: Any, batch_size: Any) -> None:
+def check_transform_options(
+    estimator: CEBRA, session_id: Any, batch_size: Any, num_given: int
+) -> None:
     """Refuses a session that was not fitted and a batch size that counts nothing.
+
+    Args:
+        estimator: Fitted.
+        session_id: What the user passed.
+        batch_size: Likewise.
+        num_given: The number of recordings that were passed.
 
     Raises:
         InvalidParameterError: With the argument and its range.
+        DataError: If there are as many recordings as sessions in neither way.
     """
-    if session_id is not None and (type(session_id) is not int or session_id != 0):
+    check_session(estimator, session_id)
+    fitted = estimator.num_sessions_
+    if session_id is None and num_given == 1 < fitted:
         raise InvalidParameterError(
-            "session_id must be None or 0, as one session was fitted (range 0 to 0); got "
-            f"{session_id!r}."
+            f"session_id must say which of {fitted} sessions X belongs to, 0 to {fitted - 1}; got "
+            "None. Pass it, or a list with one entry for each session."
+        )
+    expected = fitted if session_id is None else 1
+    if num_given != expected:
+        raise DataError(
+            f"with session_id={session_id} X must hold {expected} session(s), as fitted; got "
+            f"{num_given}. Pass a list with one entry for each, or one of them and its session_id."
         )
     is_count = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
     if batch_size is not None and not (is_count and int(batch_size) >= 1):
         raise InvalidParameterError(
             f"batch_size must be a positive integer or None; got {batch_size!r}."
+        )
+
+
+def check_adaptation(estimator: CEBRA, session_id: Any, freeze: Any) -> None:
+    """Refuses to adapt a session that is not there, or to free a trunk that others use.
+
+    Raises:
+        InvalidParameterError: With the argument and what it may be.
+    """
+    check_session(estimator, session_id)
+    if freeze not in get_args(Freeze):
+        raise InvalidParameterError(
+            f"freeze must be one of {', '.join(map(repr, get_args(Freeze)))}; got {freeze!r}."
+        )
+    if freeze == "none" and estimator.shared_trunk and estimator.num_sessions_ > 1:
+        raise InvalidParameterError(
+            "freeze='none' would change the trunk that all sessions share (shared_trunk=True). "
+            "Freeze all but the first layer, or fit all sessions together."
+        )
+
+
+def check_session(estimator: CEBRA, session_id: Any) -> None:
+    """Refuses what is not the number of a fitted session.
+
+    Raises:
+        InvalidParameterError: With the range.
+    """
+    last = estimator.num_sessions_ - 1
+    known = type(session_id) is int and 0 <= session_id <= last
+    if session_id is not None and not known:
+        raise InvalidParameterError(
+            f"session_id must be None or the number of a fitted session (range 0 to {last}); got "
+            f"{session_id!r}."
         )

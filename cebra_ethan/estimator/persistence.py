@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["FITTED", "read_estimator", "write_estimator"]
 
 FITTED: Mapping[str, tuple[type, ...]] = {
-    "n_features_in_": (int,),
+    "n_features_in_": (int, list),
     "feature_names_in_": (list, type(None)),
     "label_kinds_": (dict,),
     "random_state_": (int,),
 }
 """What a checkpoint may set on an estimator, and the types of it."""
 
+_MAX_SESSIONS = 1 << 12
 _MAX_COUNT = 1 << 24
 """No width, count of neurons or of dimensions is larger; a damaged one would take all memory."""
 
@@ -45,7 +46,7 @@ def write_estimator(
         "kind": "estimator",
         "params": _to_plain({**estimator.get_params(deep=False), **fitted_params, **seed}),
         "fitted": {
-            "n_features_in_": int(estimator.n_features_in_),
+            "n_features_in_": _to_plain(estimator.n_features_in_),
             "feature_names_in_": None if names is None else names.tolist(),
             "label_kinds_": dict(estimator.label_kinds_),
             "random_state_": estimator.random_state_,
@@ -62,7 +63,7 @@ def read_estimator(
     state = load_state(path)
     _check_schema(state, cls._parameter_constraints, path)
     estimator, fitted = cls(**state["params"]), state["fitted"]
-    num_neurons, seed = fitted["n_features_in_"], fitted["random_state_"]
+    num_neurons, seed = _counts(fitted), fitted["random_state_"]
     try:
         check_params(estimator)
         with torch.device("meta"):  # shapes alone: what a file asks for may not fit into memory
@@ -83,6 +84,7 @@ def read_estimator(
             f"a checkpoint must describe a CEBRA estimator; {path} does not: {error}"
         ) from error
     known = {name: value for name, value in fitted.items() if value is not None}
+    known["num_sessions_"] = len(num_neurons)
     if "feature_names_in_" in known:
         known["feature_names_in_"] = np.asarray(known["feature_names_in_"], dtype=object)
     return estimator, solver, known
@@ -117,10 +119,15 @@ def _check_schema(
         value = state["fitted"][name]
         if not isinstance(value, types) or isinstance(value, bool):
             raise CheckpointError(f"{name} in {path} has the type {type(value).__name__}.")
-    sizes = {"n_features_in_": state["fitted"]["n_features_in_"]} | {
-        name: state["params"][name] for name in ("num_hidden_units", "output_dimension")
-    }
-    for name, size in sizes.items():
+    counts = _counts(state["fitted"])
+    if not 0 < len(counts) < _MAX_SESSIONS:
+        raise CheckpointError(
+            f"n_features_in_ in {path} must list 1 to {_MAX_SESSIONS - 1} sessions; got "
+            f"{len(counts)}."
+        )
+    names = ("num_hidden_units", "output_dimension")
+    sizes = [("n_features_in_", count) for count in counts]
+    for name, size in [*sizes, *((name, state["params"][name]) for name in names)]:
         if not isinstance(size, int) or not 0 < size < _MAX_COUNT:
             raise CheckpointError(f"{name} in {path} must be below {_MAX_COUNT}; got {size!r}.")
     _check_fitted(state["fitted"], path)
@@ -144,6 +151,12 @@ def _check_fitted(fitted: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     ):
         if not fits:
             raise CheckpointError(f"{name} in {path} {rule}; got {fitted[name]!r:.80}.")
+
+
+def _counts(fitted: Mapping[str, Any]) -> list[Any]:
+    """Returns the number of neurons of each session."""
+    counts = fitted["n_features_in_"]
+    return list(counts) if isinstance(counts, list) else [counts]
 
 
 def _device_here(device: str) -> str:

@@ -7,7 +7,7 @@ how many there were and how many were left out.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,7 +19,8 @@ from scipy.sparse import csr_matrix
 from ..errors import DataError, InvalidParameterError
 from ..types import Label
 from ..utils.validation import as_array, check_finite
-from .scores import as_label
+from .reconstruction import linear_prediction
+from .scores import as_label, as_labels
 
 __all__ = ["Consistency", "bin_embeddings", "consistency_score", "linear_r2"]
 
@@ -182,7 +183,7 @@ def bin_embeddings(
         raise DataError(
             f"labels must hold one entry for each embedding; got {len(labels)} for {len(rows)}."
         )
-    axes = _axes([_as_labels(entry) for entry in labels], num_bins)
+    axes = _axes([as_labels(entry) for entry in labels], num_bins)
     means, filled = [], []
     for i, x in enumerate(rows):
         codes = [axis.codes[i] for axis in axes]
@@ -228,8 +229,7 @@ def linear_r2(
     """
     dims = [p.shape[1] for p in points]
     num_points = len(points[0])
-    parts = np.array_split(np.arange(num_points), num_folds or 1)
-    num_fitted = num_points if num_folds is None else num_points - len(parts[0])
+    num_fitted = num_points - (0 if num_folds is None else -(-num_points // num_folds))
     if num_fitted <= max(dims) + 1:
         raise DataError(
             "a linear map needs more points than dimensions plus one, or its R2 says nothing; got "
@@ -239,13 +239,7 @@ def linear_r2(
     total = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
     matrix = np.empty((len(points), len(points)))
     for i, source in enumerate(points):
-        residual = np.zeros(len(total))
-        for part in parts:
-            fit = slice(None) if num_folds is None else np.delete(np.arange(num_points), part)
-            x_mean, y_mean = source[fit].mean(axis=0), targets[fit].mean(axis=0)
-            weight = np.linalg.lstsq(source[fit] - x_mean, targets[fit] - y_mean, rcond=None)[0]
-            error = targets[part] - y_mean - (source[part] - x_mean) @ weight
-            residual += (error**2).sum(axis=0)
+        residual = ((targets - linear_prediction(source, targets, num_folds)) ** 2).sum(axis=0)
         share = np.where(total == 0, residual != 0, residual / np.where(total == 0, 1, total))
         matrix[i] = [1 - part.mean() for part in np.split(share, np.cumsum(dims)[:-1])]
     return matrix
@@ -350,12 +344,6 @@ def _matched_rows(rows: list[np.ndarray], labels: object, ids: object) -> list[n
     for i, x in enumerate(rows):
         check_finite(x, f"embedding {i}")
     return rows
-
-
-def _as_labels(entry: Any) -> tuple[Label, ...]:
-    if isinstance(entry, Mapping):
-        entry = tuple(entry.values())
-    return tuple(as_label(part) for part in (entry if isinstance(entry, tuple) else (entry,)))
 
 
 def _embedding(values: Any, number: int) -> np.ndarray:

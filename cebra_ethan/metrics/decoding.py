@@ -7,78 +7,24 @@ guess stands beside the error of the decoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.model_selection import ParameterGrid
-from sklearn.multioutput import MultiOutputRegressor
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
 
 from ..data.split import TrialKFold
 from ..errors import DataError, InvalidParameterError
 from ..types import Kind, Label
 from ..utils.validation import as_array, check_finite, check_numeric
+from .decoders import DECODERS, Decoder, fit_decoder, predict_label
 from .scores import Scores, as_label, chance_prediction, score_predictions
 
 __all__ = ["DECODERS", "Decoder", "DecodingScore", "decode", "windowed_counts"]
 
-
-@dataclass(frozen=True)
-class Decoder:
-    """How a decoder is built, and the settings that are tried.
-
-    Args:
-        regressor: Called with one setting, returns a scikit-learn regressor.
-        classifier: Called with one setting, returns a scikit-learn classifier.
-        grid: Values of each parameter.
-        has_metric: Whether `metric` belongs to the settings.
-    """
-
-    regressor: Callable[..., Any]
-    classifier: Callable[..., Any]
-    grid: Mapping[str, Sequence[Any]]
-    has_metric: bool = False
-
-
-def _scaled_ridge(**setting: Any) -> Any:
-    return make_pipeline(StandardScaler(), Ridge(**setting))
-
-
-def _scaled_ridge_classifier(**setting: Any) -> Any:
-    return make_pipeline(StandardScaler(), RidgeClassifier(**setting))
-
-
-def _scaled_svr(**setting: Any) -> Any:
-    # the width of the tube is in units of the target, so the target is scaled as well
-    target = TransformedTargetRegressor(SVR(**setting), transformer=StandardScaler())
-    return make_pipeline(StandardScaler(), MultiOutputRegressor(target))
-
-
-def _scaled_svc(**setting: Any) -> Any:
-    return make_pipeline(StandardScaler(), SVC(**setting))
-
-
-DECODERS: dict[str, Decoder] = {
-    "knn": Decoder(
-        KNeighborsRegressor,
-        KNeighborsClassifier,
-        {"n_neighbors": (1, 4, 9, 16, 25, 36, 49)},
-        has_metric=True,
-    ),
-    "ridge": Decoder(
-        _scaled_ridge, _scaled_ridge_classifier, {"alpha": (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)}
-    ),
-    "svm": Decoder(_scaled_svr, _scaled_svc, {"C": (0.1, 1.0, 10.0, 100.0)}),
-}
 
 _CHOOSE_BY: dict[Kind, tuple[str, ...]] = {  # the first is the default
     "continuous": ("median_error", "mean_error", "r2"),
@@ -265,19 +211,7 @@ def _choose(
 def _fit_predict(
     row: Decoder, setting: dict[str, Any], x: np.ndarray, y: Label, new_x: np.ndarray
 ) -> np.ndarray:
-    values = y.to_numpy()
-    if y.kind == "categorical":
-        return np.asarray(row.classifier(**setting).fit(x, values).predict(new_x))
-    columns = values[:, None] if values.ndim == 1 else values
-    if y.period is None:
-        predicted = row.regressor(**setting).fit(x, columns).predict(new_x)
-    else:
-        angle = columns * (2 * np.pi / y.period)
-        circle = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
-        sine, cosine = np.split(row.regressor(**setting).fit(x, circle).predict(new_x), 2, axis=1)
-        predicted = np.arctan2(sine, cosine) * (y.period / (2 * np.pi)) % y.period
-    predicted = np.asarray(predicted).reshape(len(new_x), -1)
-    return predicted[:, 0] if values.ndim == 1 else predicted
+    return predict_label(fit_decoder(row, setting, x, y), new_x, y)
 
 
 def _chance(train: Label, test: Label) -> Scores:

@@ -9,7 +9,7 @@ each reference has its own. That number is an argument here, never guessed from 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -24,8 +24,10 @@ __all__ = [
     "GoodnessOfFit",
     "block_bootstrap_interval",
     "goodness_of_fit",
+    "goodness_of_fit_history",
     "infonce",
     "infonce_to_bits",
+    "infonce_to_goodness_of_fit",
     "time_blocks",
 ]
 
@@ -92,6 +94,43 @@ def infonce_to_bits(
         )
     bits = (math.log(num_negatives) - np.asarray(loss_nats, dtype=np.float64)) / math.log(2)
     return float(bits) if bits.ndim == 0 else bits
+
+
+infonce_to_goodness_of_fit = infonce_to_bits
+"""The name that `cebra` gives to `infonce_to_bits`."""
+
+
+def goodness_of_fit_history(
+    history: Any, num_negatives: int, name: str = "loss"
+) -> Float[np.ndarray, " steps"]:
+    """Returns the goodness of fit of every training step, in bits.
+
+    Args:
+        history: InfoNCE losses in nats `(steps,)`, or a mapping that holds them, as
+            `solver.history`.
+        num_negatives: The negatives that one reference saw in training; with `S` sessions of `B`
+            references that share all negatives this is `S * B`.
+        name: Which loss of a mapping: `"loss"` is a sum when there are several objectives, and
+            only one InfoNCE has a chance level.
+
+    Raises:
+        DataError: If the history does not hold the loss, or it is not finite.
+
+    Example:
+        >>> goodness_of_fit_history({"loss": [math.log(8), math.log(4)]}, 8).round(6)
+        array([0., 1.])
+    """
+    if isinstance(history, Mapping):
+        if name not in history:
+            raise DataError(
+                f"the history must hold {name!r}; it holds {', '.join(history) or 'nothing'}. "
+                "Pass the name of one InfoNCE loss."
+            )
+        history = history[name]
+    losses = _rows(history, name)
+    if losses.ndim != 1:
+        raise DataError(f"{name} must be one value for each step; got shape {losses.shape}.")
+    return infonce_to_bits(losses, num_negatives)
 
 
 def infonce(

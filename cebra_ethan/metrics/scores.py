@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,11 @@ from ..types import Label
 __all__ = [
     "Scores",
     "as_label",
+    "as_labels",
     "chance_prediction",
     "circular_difference",
     "circular_median",
+    "circular_r2",
     "score_predictions",
 ]
 
@@ -78,6 +81,18 @@ def as_label(values: Any, like: Label | None = None, name: str = "label") -> Lab
     if like is not None and _form(label) != _form(like):
         raise DataError(f"two labels must be of one kind to be compared; got {label} and {like}.")
     return label
+
+
+def as_labels(entry: Any) -> tuple[Label, ...]:
+    """Returns the labels of one recording: a label, an array, or a tuple or mapping of them.
+
+    Example:
+        >>> [label.kind for label in as_labels(([0.0, 0.5], ["left", "right"]))]
+        ['continuous', 'categorical']
+    """
+    if isinstance(entry, Mapping):
+        entry = tuple(entry.values())
+    return tuple(as_label(part) for part in (entry if isinstance(entry, tuple) else (entry,)))
 
 
 def score_predictions(true: Label, predicted: Shaped[np.ndarray, "time *columns"]) -> Scores:
@@ -180,6 +195,45 @@ def circular_median(values: Float[np.ndarray, " time"], period: float) -> float:
     ahead = total[middle] - total[first] - (middle - first) * x
     behind = (first + num - middle) * (x + period) - (total[first + num] - total[middle])
     return float(x[np.argmin(ahead + behind)])
+
+
+def circular_r2(
+    true: Float[np.ndarray, "time *columns"],
+    predicted: Float[np.ndarray, "time *columns"],
+    period: float,
+) -> float:
+    r"""Returns the share of circular variance that predictions explain, like R2 on a line.
+
+    .. math:: 1 - \frac{\sum_t 1 - \cos(\theta_t - \hat\theta_t)}
+                     {\sum_t 1 - \cos(\theta_t - \bar\theta)}
+
+    with the circular mean `\bar\theta` of the truth: 1 is perfect, 0 as good as the best constant
+    guess, below 0 worse. It does not depend on where the circle begins. Uniform average over
+    columns; NaN where the truth does not vary.
+
+    Args:
+        true: `(T,)` or `(T, d)`.
+        predicted: Like `true`.
+        period: One turn.
+
+    References:
+        Mardia and Jupp (2000), Directional Statistics, equation 2.3.5 for the dispersion,
+        doi:10.1002/9780470316979.
+
+    Example:
+        >>> true = np.array([350.0, 10.0])
+        >>> circular_r2(true, true + 360, 360.0), round(circular_r2(true, true * 0, 360.0), 9)
+        (1.0, 0.0)
+    """
+    to_angle = 2 * np.pi / period
+    actual, guess = _columns(true) * to_angle, _columns(predicted) * to_angle
+    mean = np.angle(np.exp(1j * actual).mean(axis=0))
+    # 2 sin^2(x / 2) is 1 - cos x without losing the digits of small errors
+    unexplained = (np.sin((actual - guess) / 2) ** 2).sum(axis=0)
+    total = (np.sin((actual - mean) / 2) ** 2).sum(axis=0)
+    if (total < 1e-24 * len(actual)).any():
+        return math.nan
+    return float((1 - unexplained / total).mean())
 
 
 def _label_like(values: Any, like: Label, name: str) -> Label:

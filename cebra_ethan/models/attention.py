@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InvalidParameterError
-from .base import OffsetModel, centered, check_counts
+from .base import OffsetModel, centered, check_counts, check_probability
 
 __all__ = ["AttentionBlock", "AttentionOffsetModel", "TokenEncoder", "Tokens"]
 
@@ -83,10 +83,7 @@ class AttentionOffsetModel(OffsetModel):
                 f"over must be one of {', '.join(get_args(Tokens))}; got {over!r}. It names what "
                 "attends to each other."
             )
-        if not 0 <= dropout < 1:
-            raise InvalidParameterError(
-                f"dropout must be in [0, 1); got {dropout!r}. Use 0 to keep everything."
-            )
+        check_probability("dropout", dropout)
         super().__init__(
             centered(span),
             TokenEncoder(num_neurons, num_units, span, over),
@@ -98,6 +95,8 @@ class AttentionOffsetModel(OffsetModel):
             normalize=normalize,
             causal=causal,
         )
+        # Neurons are what a token is made of, or what is told apart by its position.
+        self.input_layers = ("net.0.project",) if over == "time" else ("net.0.position",)
 
 
 class TokenEncoder(nn.Module):

@@ -7,7 +7,7 @@ from ..errors import DataError, InvalidParameterError
 from ..types import Offset
 from .layers import Normalize
 
-__all__ = ["OffsetModel", "centered", "check_counts", "trailing"]
+__all__ = ["OffsetModel", "centered", "check_counts", "check_probability", "trailing"]
 
 
 def centered(span: int) -> Offset:
@@ -33,8 +33,9 @@ def trailing(span: int) -> Offset:
 class OffsetModel(nn.Module):
     """Encodes windows of `offset.span` bins; the base of all encoders.
 
-    A model maps `(B, N, L)` to `(B, D, L - span + 1)`, always. A window goes in as `L = span`, a
-    whole recording as `B = 1`; output `l` belongs to input bin `l + offset.left`.
+    A model maps `(B, N, L)` to `(B, D, L - span + 1)`, always; one that subsamples to
+    `(B, D, (L - span) // resample_factor + 1)`. A window goes in as `L = span`, a whole recording
+    as `B = 1`; output `l` belongs to input bin `l * resample_factor + offset.left`.
 
     Args:
         offset: The receptive field of the layers.
@@ -53,6 +54,9 @@ class OffsetModel(nn.Module):
         normalize: As given.
         shift_equivariant: Whether a recording can be encoded in one pass that costs less than
             its windows do. True for convolutions.
+        resample_factor: Bins of a recording for each point; 1 unless the model subsamples.
+        input_layers: Names of the submodules or parameters whose weights have a shape that
+            depends on `num_neurons`; other neurons need these anew and can keep the rest.
         net: The layers.
 
     Raises:
@@ -67,6 +71,8 @@ class OffsetModel(nn.Module):
     """
 
     shift_equivariant: bool = True
+    resample_factor: int = 1
+    input_layers: tuple[str, ...] = ("net.0",)
 
     def __init__(
         self,
@@ -86,7 +92,7 @@ class OffsetModel(nn.Module):
         self.net = nn.Sequential(*layers, *([Normalize()] if normalize else []))
 
     def forward(self, neural: Float[Tensor, "batch neurons bins"]) -> Float[Tensor, "batch out _"]:
-        """Returns the embedding of every whole window, `(B, D, L - span + 1)`.
+        """Returns the embedding of every whole window; of every n-th if `resample_factor` is n.
 
         Args:
             neural: Windows or recordings, `(B, N, L)` with `L >= offset.span`.
@@ -117,3 +123,18 @@ def check_counts(**counts: int) -> None:
             raise InvalidParameterError(
                 f"{name} must be an integer of at least 1; got {count!r}. Pass the number itself."
             )
+
+
+def check_probability(name: str, value: float) -> None:
+    """Raises `InvalidParameterError` unless something may be dropped with this probability.
+
+    Example:
+        >>> check_probability("dropout", 1.0)
+        Traceback (most recent call last):
+        ...
+        cebra_ethan.errors.InvalidParameterError: dropout must be in [0, 1); got 1.0. Use 0 to ...
+    """
+    if not 0 <= value < 1:
+        raise InvalidParameterError(
+            f"{name} must be in [0, 1); got {value!r}. Use 0 to keep everything."
+        )

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..errors import CheckpointError
 from .base import OffsetModel
 from .layers import Conv1d, Pointwise
+from .pointwise import Offset1Model
 
 __all__ = ["from_cebra", "to_cebra"]
 
@@ -16,7 +17,8 @@ __all__ = ["from_cebra", "to_cebra"]
 def from_cebra(state_dict: Mapping[str, Any], model: OffsetModel) -> OffsetModel:
     """Loads the weights of a `cebra` model; equal weights give equal embeddings.
 
-    The model is changed only if everything fits. Values are cast to its type and device.
+    The model is changed only if everything fits. Values are cast to its type and device. Where
+    `cebra` has one weight for several layers, each of ours becomes a copy of it.
 
     Args:
         state_dict: What `state_dict()` of a `cebra` model returned: tensors or arrays.
@@ -67,7 +69,8 @@ def to_cebra(model: OffsetModel) -> dict[str, Tensor]:
         What `load_state_dict` of the `cebra` model of the same architecture takes.
 
     Raises:
-        CheckpointError: If `cebra` has no such model.
+        CheckpointError: If `cebra` has no such model, or one weight where this one has several
+            that differ (`offset1-model-mse-v2-{n}layers` and `-resnet-{n}layers`, n > 1).
 
     Example:
         >>> from cebra_ethan.models.model import Offset1Model
@@ -75,6 +78,7 @@ def to_cebra(model: OffsetModel) -> dict[str, Tensor]:
         >>> weights["net.1.weight"].shape
         torch.Size([6, 4])
     """
+    _check_shared(model)
     return {
         name: weight.detach().clone().reshape(_cebra_shape(model, ours, weight))
         for (ours, weight), name in zip(
@@ -84,19 +88,36 @@ def to_cebra(model: OffsetModel) -> dict[str, Tensor]:
 
 
 def _cebra_names(model: OffsetModel) -> dict[str, str]:
-    """Maps our names to theirs. Models of a single bin begin with a `Flatten` there."""
+    """Maps our names to theirs, where a `Flatten` stands before the first linear layer."""
     for name in model.state_dict():
         if not isinstance(_owner(model, name), Conv1d):
             raise CheckpointError(
                 f"only convolutional models have a counterpart in cebra; got a "
                 f"{type(model).__name__} with {name!r}. Use the checkpoints of this package."
             )
-    shift = int(isinstance(model.net[0], Pointwise))
+    layers = enumerate(model.net)
+    linear = (k for k, layer in layers if any(isinstance(m, Pointwise) for m in layer.modules()))
+    flatten = next(linear, len(model.net))
     names = {}
     for name in model.state_dict():
-        net, place, rest = name.split(".", 2)
-        names[name] = f"{net}.{int(place) + shift}.{rest}"
+        names[name] = name  # as for the readout of a supervised model
+        if name.startswith("net."):
+            _, place, rest = name.split(".", 2)
+            names[name] = f"net.{int(place) + (int(place) >= flatten)}.{rest}"
     return names
+
+
+def _check_shared(model: OffsetModel) -> None:
+    """Raises unless layers that are one in `cebra` are equal: it would keep the last of them."""
+    if not isinstance(model, Offset1Model):
+        return
+    hidden = list(model.net)[2 : 2 + 2 * model.num_layers : 2]
+    first, *others = (layer.state_dict() for layer in hidden)
+    if any(not torch.equal(other[name], first[name]) for other in others for name in first):
+        raise CheckpointError(
+            f"cebra has one weight for all hidden layers of this model; got {model.num_layers} "
+            "different ones. Keep the checkpoints of this package, or train with num_layers=1."
+        )
 
 
 def _cebra_shape(model: OffsetModel, name: str, weight: Tensor) -> torch.Size:

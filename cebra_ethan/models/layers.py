@@ -3,17 +3,18 @@
 All map `(B, C, L)` to `(B, C', L')`, and all keep the memory order that they are given.
 """
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Conv1d", "Normalize", "Pointwise", "Skip"]
+__all__ = ["Conv1d", "Normalize", "PaddedSkip", "Pointwise", "Skip", "Thin"]
 
 
 class Conv1d(nn.Conv1d):
     r"""A valid convolution over time: the weights of `nn.Conv1d`, quick on time-major memory.
 
-    .. math:: y_{bo\ell} = \beta_o + \sum_k \sum_c w_{ock} \, x_{bc,\ell + k}
+    .. math:: y_{bo\ell} = \beta_o + \sum_k \sum_c w_{ock} \, x_{bc,s\ell + k}
 
     Training windows are views of `(L, B, C)` memory (see `Batch.windows`). Read with time as the
     rows and the batch as the columns of one channels-last image, they are convolved by a kernel
@@ -23,26 +24,28 @@ class Conv1d(nn.Conv1d):
     Args:
         in_channels: Channels `C` of the input.
         out_channels: Channels `C'` of the output.
-        kernel_size: Bins that one output sees; `kernel_size - 1` bins are lost.
+        kernel_size: Bins that one output sees.
+        stride: Bins `s` from one output to the next.
 
     Example:
-        >>> import torch
         >>> windows = torch.randn(10, 512, 30).permute(1, 2, 0)
         >>> Conv1d(30, 32, 2)(windows).shape
         torch.Size([512, 32, 9])
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        super().__init__(in_channels, out_channels, kernel_size)
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride)
 
     def forward(self, input: Float[Tensor, "batch channels bins"]) -> Float[Tensor, "batch out _"]:
-        """Returns the convolution, `(B, C', L - kernel_size + 1)`, a view of `(L', B, C')`."""
+        """Returns `(B, C', (L - kernel_size) // s + 1)`, a view of `(L', B, C')`."""
         if not len(input):  # torch refuses an image without columns
             return super().forward(input)
         # A channels-last tensor owns its strides even where a dimension has size 1, so the
         # batch dimension of the image is added before the permutation.
         image = input.permute(2, 0, 1).contiguous().unsqueeze(0).permute(0, 3, 1, 2)
-        output = F.conv2d(image, self.weight.unsqueeze(3), self.bias)
+        output = F.conv2d(image, self.weight.unsqueeze(3), self.bias, (self.stride[0], 1))
         return output.squeeze(0).permute(2, 0, 1)
 
 
@@ -54,7 +57,6 @@ class Pointwise(Conv1d):
         out_channels: Channels of the output.
 
     Example:
-        >>> import torch
         >>> Pointwise(4, 2)(torch.randn(3, 4, 5)).shape
         torch.Size([3, 2, 5])
     """
@@ -73,7 +75,6 @@ class Skip(nn.Module):
         *modules: The layers of the branch, applied in order. They keep the number of channels.
 
     Example:
-        >>> import torch
         >>> Skip(Conv1d(4, 4, 3), nn.GELU())(torch.randn(2, 4, 10)).shape
         torch.Size([2, 4, 8])
     """
@@ -91,11 +92,56 @@ class Skip(nn.Module):
         return cropped.permute(1, 2, 0) + branch
 
 
+class PaddedSkip(nn.Module):
+    """Adds the input to a linear map of it, with zeros for missing channels or without the last.
+
+    Args:
+        module: Maps `C` to `C'` channels.
+
+    Example:
+        >>> PaddedSkip(Pointwise(4, 6))(torch.randn(2, 4, 1)).shape
+        torch.Size([2, 6, 1])
+    """
+
+    def __init__(self, module: Pointwise) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(
+        self, input: Float[Tensor, "batch channels bins"]
+    ) -> Float[Tensor, "batch _ bins"]:
+        """Returns the padded or cropped input plus the linear map."""
+        missing = self.module.out_channels - self.module.in_channels  # negative: F.pad crops
+        padded = F.pad(input.permute(2, 0, 1), (0, missing)).permute(1, 2, 0)
+        return padded + self.module(input)
+
+
+class Thin(nn.Module):
+    """A strided convolution, and below its channels the input at the bins where it starts.
+
+    Args:
+        layer: Loses bins by its stride.
+
+    Example:
+        >>> Thin(Conv1d(4, 6, 4, stride=2))(torch.randn(2, 4, 11)).shape
+        torch.Size([2, 10, 4])
+    """
+
+    def __init__(self, layer: Conv1d) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, input: Float[Tensor, "batch channels bins"]) -> Float[Tensor, "batch _ out"]:
+        """Returns `(B, C' + C, L')`, of `(L', B, C' + C)` memory."""
+        convolved = self.layer(input).permute(2, 0, 1)
+        started = input.permute(2, 0, 1)[:: self.layer.stride[0]][: len(convolved)]
+        return torch.cat([convolved, started], dim=2).permute(1, 2, 0)
+
+
 class Normalize(nn.Module):
     """Scales each embedding to length 1; a zero vector stays zero instead of becoming NaN.
 
     Example:
-        >>> import torch
         >>> Normalize()(torch.tensor([[[3.0], [4.0]], [[0.0], [0.0]]])).squeeze(2)
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])

@@ -19,7 +19,7 @@ from ..types import Label
 from ..utils.validation import as_array
 from .style import ACCENT, COLORMAPS, class_colors, new_axes, styled
 
-__all__ = ["plot_embedding"]
+__all__ = ["checked_label", "checked_points", "plot_embedding"]
 
 _MANY_CLASSES = 12  # more do not fit in a legend beside the axes
 _FAINT = "#D4D4D4"
@@ -64,13 +64,7 @@ def plot_embedding(
     Raises:
         DataError: If dimensions or labels do not fit the embedding or the axes.
     """
-    points = np.asarray(as_array(embedding, "embedding"))
-    if points.ndim != 2 or points.shape[1] < 2:
-        raise DataError(
-            f"an embedding to draw must be (time bins, at least 2); got shape {points.shape}."
-        )
-    shown = _checked_dims(dims, points.shape[1])
-    points = points[:, shown]
+    points, shown = checked_points(embedding, dims)
     depth = points.shape[1] == 3
     # matplotlib declares the methods of 3-D axes nowhere, so helpers take `Any`
     axes: Any = ax if ax is not None else new_axes(5.2, 4.4, "3d" if depth else None)
@@ -97,7 +91,7 @@ def plot_embedding(
         _add_colorbar(axes, drawn, bar if colorbar else None)
     else:
         _scatter_labels(
-            axes, points, _label(labels, len(points)), name, unit, cmap, colorbar, options
+            axes, points, checked_label(labels, len(points)), name, unit, cmap, colorbar, options
         )
     _equal_axes(axes, points, [f"Latent {d + 1}" for d in shown])
     if title:
@@ -203,16 +197,42 @@ def _quiet_box(ax: Any) -> None:
         axis.set_tick_params(labelsize=7, pad=-2, color=_FAINT)
 
 
-def _checked_dims(dims: Sequence[int] | None, num_dims: int) -> list[int]:
-    chosen = list(range(min(3, num_dims))) if dims is None else list(dims)
-    if len(chosen) not in (2, 3) or not all(0 <= d < num_dims for d in chosen):
+def checked_points(
+    embedding: Any, dims: Sequence[int] | None
+) -> tuple[Float[np.ndarray, "time shown"], list[int]]:
+    """Returns the columns of an embedding that are to be drawn, and which they are.
+
+    Args:
+        embedding: `(T, D)`, `D` at least 2.
+        dims: Two or three dimensions, in order; `None` is the first three.
+
+    Raises:
+        DataError: If there are not two dimensions, or one of them is not there.
+    """
+    points = np.asarray(as_array(embedding, "embedding"))
+    if points.ndim != 2 or points.shape[1] < 2:
+        raise DataError(
+            f"an embedding to draw must be (time bins, at least 2); got shape {points.shape}."
+        )
+    num_dims = points.shape[1]
+    shown = list(range(min(3, num_dims))) if dims is None else list(dims)
+    if len(shown) not in (2, 3) or not all(0 <= d < num_dims for d in shown):
         raise DataError(
             f"dims must name two or three of the {num_dims} dimensions, from 0; got {dims!r}."
         )
-    return chosen
+    return points[:, shown], shown
 
 
-def _label(labels: Any, num_points: int) -> Label:
+def checked_label(labels: Any, num_points: int) -> Label:
+    """Returns the label that colours the points.
+
+    Args:
+        labels: A `Label` or an array.
+        num_points: How many values there must be.
+
+    Raises:
+        DataError: If it has another length or more than one column.
+    """
     label = labels if isinstance(labels, Label) else Label(labels)
     if len(label) != num_points:
         raise DataError(

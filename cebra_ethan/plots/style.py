@@ -173,11 +173,11 @@ def class_colors(num_classes: int) -> list[Any]:
     return list(matplotlib.colormaps["turbo"](np.linspace(0.03, 0.97, num_classes)))
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 200.0) -> Path:
+def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], dpi: float = 200.0) -> Path:
     """Writes a figure to a file that is whole or not there, and frees a `pyplot` figure.
 
     Args:
-        figure: What to write.
+        figure: What to write; of axes, the figure they stand in.
         path: Ends in `.png`, `.pdf` or `.svg`.
         dpi: Dots per inch.
 
@@ -192,9 +192,11 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 200.0
         raise InvalidParameterError(
             f"a figure's path must end in one of {', '.join(_METADATA)}; got {str(path)!r}."
         )
+    whole: Any = figure.figure
+    whole = whole.figure  # axes may stand in a part of a figure
     with style(), atomic_write(target) as file:
-        figure.savefig(file, format=target.suffix[1:], dpi=dpi, metadata=_METADATA[target.suffix])
+        whole.savefig(file, format=target.suffix[1:], dpi=dpi, metadata=_METADATA[target.suffix])
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:  # a figure made by pyplot would stay in memory
-        pyplot.close(figure)
+        pyplot.close(whole)
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -14,13 +15,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..data.loader import ContrastiveLoader
-from ..errors import CheckpointError, DataError, TrainingDivergedError
+from ..errors import CheckpointError, DataError
 from ..models.base import OffsetModel
+from ..models.multisession import Encoder
 from ..types import Batch, Objective
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import Checkpoints, CsvLog, EarlyStopping, EveryFewSteps, ProgressBar, Record
 from .checkpoint import load_state, save_state
 from .embed import transform
+from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
 from .loss import total_loss
 from .schema import check_solver_state
@@ -32,12 +35,15 @@ log = logging.getLogger(__name__)
 
 _EVALUATIONS = 100  # of one training, unless the caller says how often
 
+_READ_EVERY = 200  # steps whose outcome stays on the device
+
 
 class SingleSessionSolver:
-    """Trains a model on one recording.
+    """Trains a model on one recording, or one of several sessions on all of them together.
 
     Args:
-        model: Maps windows `(B, N, L)` to `(B, D, L - span + 1)`; has an `offset`.
+        model: Maps windows `(B, N, L)` to `(B, D, L - span + 1)`; has an `offset`. Or a
+            `MultiSessionModel` for a loader of as many recordings.
         criterion: Maps reference, positive and negative points to a loss; or several
             `Objective`s, one for each positive that the loader draws.
         optimizer: Over the parameters of the model and of the criterion.
@@ -62,7 +68,7 @@ class SingleSessionSolver:
 
     def __init__(
         self,
-        model: OffsetModel,
+        model: Encoder,
         criterion: nn.Module | Sequence[Objective],
         optimizer: torch.optim.Optimizer,
         *,
@@ -79,12 +85,12 @@ class SingleSessionSolver:
         self.stop_reason: str | None = None
         self._stopping: EarlyStopping | None = None
         self._seed = 0
-        self._before: list[Tensor] | None = None  # with these the loss was finite
         self._valid_seed: int | None = None
         self._has_dropout = any(  # a layer of its own, or a number as in attention and recurrence
             "Dropout" in type(module).__name__ or getattr(module, "dropout", 0)
             for module in model.modules()
         )
+        self._renew_guard()
 
     def fit(
         self,
@@ -142,9 +148,10 @@ class SingleSessionSolver:
             self.stop_reason = train(
                 self.step, loader.batches(self.num_steps), [*own, *callbacks], self.num_steps
             )
+            self._read_guard()
         finally:
             self.model.eval()
-            self._before = None
+            self._renew_guard()  # it holds a copy of the weights
             if self._stopping is not None:
                 self._stopping.validate = None  # it holds the data, which no copy should carry
         self._finish(logdir)
@@ -156,12 +163,17 @@ class SingleSessionSolver:
             total, losses = self.loss(batch)
             self.optimizer.zero_grad()
             total.backward()
-        self._check_finite(total.detach(), batch)
-        self._before = [tensor.detach().clone() for tensor in self._tensors()]
-        self.optimizer.step()
+        try:
+            self._guard.step(total.detach())
+        except NotFiniteError as error:
+            if holds_numbers(batch) and not math.isfinite(error.loss):
+                self._guard.restore()
+            raise divergence(error, self.num_steps + 1, self._rate, batch) from None
         if self.scheduler is not None:
             self.scheduler.step()
         self.num_steps += 1
+        if self.num_steps % _READ_EVERY == 0:
+            self._read_guard()
         return losses
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
@@ -182,12 +194,18 @@ class SingleSessionSolver:
         self,
         inputs: Float[Tensor, "time neurons"],
         segments: Int[Tensor, "trials 2"] | None = None,
-        batch_size: int | None = None,
         *,
+        session: int = 0,
         pad: bool = True,
     ) -> Float[Tensor, "rows dims"]:
-        """Returns one point for each time bin, see `solver.embed.transform`."""
-        return transform(self.model, inputs, segments, batch_size, pad)
+        """Returns one point for each time bin of a session, see `solver.embed.transform`."""
+        return transform(self.encoder(session), inputs, segments, pad)
+
+    def encoder(self, session: int = 0) -> OffsetModel:
+        """Returns the model of one session."""
+        if isinstance(self.model, OffsetModel):
+            return self.model
+        return self.model.encoder(session)
 
     @property
     def device(self) -> torch.device:
@@ -199,6 +217,7 @@ class SingleSessionSolver:
         self.model.to(device)
         self.criterions.to(device)
         self.optimizer.load_state_dict(self.optimizer.state_dict())  # casts to the parameters'
+        self._renew_guard()
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -225,6 +244,7 @@ class SingleSessionSolver:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that the next step depends on, and the history."""
+        self._read_guard()
         return {
             "model": dict(self.model.state_dict()),
             "criterions": dict(self.criterions.state_dict()),
@@ -262,6 +282,7 @@ class SingleSessionSolver:
         ]
         self.num_steps, self._seed = state["num_steps"], state["seed"]
         self._valid_seed = state.get("valid_seed")
+        self._renew_guard()
 
     def _early_stopping(
         self, valid_loader: ContrastiveLoader | None, every: int
@@ -310,35 +331,24 @@ class SingleSessionSolver:
         parts = (self.model, self.criterions)
         return [t for part in parts for t in (*part.parameters(), *part.buffers())]
 
-    def _check_finite(self, total: Float[Tensor, ""], batch: Batch) -> None:
-        gradients = [
-            p.grad.flatten()
-            for group in self.optimizer.param_groups
-            for p in group["params"]
-            if p.grad is not None
-        ]
-        if bool(torch.cat([total.reshape(1), *gradients]).sum().isfinite()):
-            return  # one sum, since a single NaN or infinity shows in it
-        raise TrainingDivergedError(
-            f"loss and gradients must stay finite; at step {self.num_steps + 1} the loss is "
-            f"{float(total):g}. {self._step_back(total, batch)}"
-        )
+    def _read_guard(self) -> None:
+        """Waits for the device and goes back to the last finite step if one was not finite."""
+        try:
+            self._guard.read()
+        except NotFiniteError as error:
+            self.num_steps = self._guarded_from + error.num_good
+            self.history.truncate(self.num_steps)
+            self._renew_guard()
+            raise divergence(error, self.num_steps + 1, self._rate) from None
 
-    @torch.no_grad()
-    def _step_back(self, total: Float[Tensor, ""], batch: Batch) -> str:
-        """Leaves the last weights whose loss was finite; returns what to do about it."""
-        kept = "The weights are those of the last finite step. "
-        rate = f"the learning rate ({self.optimizer.param_groups[0]['lr']:g})"
-        if bool(total.isfinite()):
-            return f"{kept}Its gradient is not: lower {rate} or raise the temperature."
-        windows = (batch.reference, *batch.positive, batch.negative)
-        if not all(bool(part.isfinite().all()) for part in windows):
-            return f"{kept}The batch holds NaN or infinity: look at the data and its augmentation."
-        if self._before is None:
-            return f"It is the first step: look for extreme values in the data, or lower {rate}."
-        for tensor, before in zip(self._tensors(), self._before, strict=True):
-            tensor.copy_(before)
-        return f"{kept}Lower {rate} or look for extreme values in the data."
+    def _renew_guard(self) -> None:
+        waits = self.device.type != "cpu"
+        self._guard = FiniteGuard(self.optimizer, self._tensors, deferred=waits)
+        self._guarded_from = self.num_steps
+
+    @property
+    def _rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def _dropout_rng(self) -> Any:
         if not self._has_dropout:
@@ -364,7 +374,7 @@ class EarlyStoppingSolver(SingleSessionSolver):
 
     def __init__(
         self,
-        model: OffsetModel,
+        model: Encoder,
         criterion: nn.Module | Sequence[Objective],
         optimizer: torch.optim.Optimizer,
         *,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..models.base import OffsetModel
+from ..models.multisession import Encoder
 from ..types import Batch
 
 __all__ = ["Embedded", "embed", "transform"]
 
-_CHUNK_BINS = 16_384
+_CHUNK_BINS = 4096  # a multiple of every factor of subsampling
 
 
 class Embedded(NamedTuple):
@@ -24,8 +27,8 @@ class Embedded(NamedTuple):
     negative: Tensor
 
 
-def embed(model: OffsetModel, batch: Batch) -> Embedded:
-    """Embeds all windows of a batch in one pass.
+def embed(model: Encoder, batch: Batch) -> Embedded:
+    """Embeds all windows of a batch in one pass, of each session by its own encoder.
 
     A bin that was drawn several times is embedded once where that is likely to pay. Augmented
     windows are all different, so each of them is embedded.
@@ -37,12 +40,28 @@ def embed(model: OffsetModel, batch: Batch) -> Embedded:
     crowded = 2 * len(rows) > num_bins and rows.device.type == "cpu"  # unique() waits for a GPU
     if crowded and batch.augmentation is None:
         distinct, place = rows.unique(return_inverse=True)
-        points = model(batch.windows(distinct)).squeeze(-1)[place]
+        points = _embed_rows(model, batch, distinct)[place]
     else:
-        points = model(batch.windows(rows)).squeeze(-1)
+        points = _embed_rows(model, batch, rows)
     split = points.split([part.numel() for part in parts])
     reference, *others = (p.unflatten(0, part.shape) for p, part in zip(split, parts, strict=True))
     return Embedded(reference, tuple(others[:-1]), others[-1])
+
+
+def _embed_rows(
+    model: Encoder, batch: Batch, rows: Int[Tensor, " rows"]
+) -> Float[Tensor, "rows dims"]:
+    if isinstance(model, OffsetModel):
+        alone: Tensor = model(batch.windows(rows)).squeeze(-1)
+        return alone
+    places, points, first = [], [], 0
+    for number, recording in enumerate(batch.recordings):
+        last = first + len(recording)
+        place = ((rows >= first) & (rows < last)).nonzero()[:, 0]
+        points.append(model(batch.windows(rows[place] - first, number), number).squeeze(-1))
+        places.append(place)
+        first = last
+    return torch.cat(points)[torch.cat(places).argsort()]
 
 
 @torch.no_grad()
@@ -50,42 +69,57 @@ def transform(
     model: OffsetModel,
     neural: Float[Tensor, "time neurons"],
     segments: Int[Tensor, "trials 2"] | None = None,
-    batch_size: int | None = None,
     pad: bool = True,
 ) -> Float[Tensor, "rows dims"]:
     """Embeds every bin of a recording.
 
     Near the ends of a trial the window reaches out of it; the first or last bin of the trial is
-    repeated there. Bins are processed in chunks that carry their context, so memory is bounded and
-    the chunk does not show in the result.
+    repeated there. All trials are put end to end and embedded in pieces of one fixed size, so
+    memory is bounded. Products of one shape round alike: where windows are one bin, a point does
+    not depend on what else is embedded, to the last bit.
 
     Args:
-        model: Maps `(B, N, L)` to `(B, D, L - span + 1)`.
+        model: Maps `(B, N, L)` to `(B, D, (L - span) // factor + 1)`, where the factor is 1 except
+            for models that subsample.
         neural: Activity `(T, N)`.
         segments: First bin and one past the last bin of each trial; one trial without.
-        batch_size: Bins of a chunk; `None` takes 16,384.
         pad: Repeat the ends. Without, the bins that have no whole window are left out.
 
     Returns:
-        One point for each bin, `(T, D)`; fewer without padding.
+        One point for each bin, `(T, D)`; fewer without padding or with subsampling.
     """
-    offset = model.offset
     device = next(model.parameters()).device
-    chunk = batch_size or _CHUNK_BINS
-    spans = [(0, len(neural))] if segments is None else segments.tolist()
+    spans = [[0, len(neural)]] if segments is None else segments.tolist()
+    stream, wanted = _stream(model, spans, pad)
+    span, factor = model.offset.span, model.resample_factor
+    num_inputs = _CHUNK_BINS + span - 1
+    num_chunks = -(-len(wanted) * factor // _CHUNK_BINS)
+    stream = F.pad(stream, (0, num_chunks * _CHUNK_BINS + span - 1 - len(stream)))
     was_training = model.training
     model.eval()
     try:
-        points = []
-        for first, last in spans:
-            start, stop = (first, last) if pad else (first + offset.left, last - offset.right + 1)
-            for begin in range(start, stop, chunk):
-                end = min(begin + chunk, stop)
-                rows = torch.arange(begin - offset.left, end + offset.right - 1)
-                piece = neural[rows.clamp(first, last - 1).to(neural.device)].to(device)
-                points.append(model(piece[:, None].permute(1, 2, 0))[0].T)
+        points = [torch.empty(0, model.num_output, device=device)]
+        for rows in stream.unfold(0, num_inputs, _CHUNK_BINS) if num_chunks else ():
+            piece = neural[rows.to(neural.device)].to(device)
+            points.append(model(piece[:, None].permute(1, 2, 0))[0].T)
     finally:
         model.train(was_training)
-    if not points:
-        return torch.empty(0, model.num_output, device=device)
-    return torch.cat(points)
+    return torch.cat(points)[: len(wanted)][wanted.to(device)]
+
+
+def _stream(
+    model: OffsetModel, spans: Sequence[Sequence[int]], pad: bool
+) -> tuple[Int[Tensor, " bins"], Bool[Tensor, " outputs"]]:
+    """Returns the bins that a model reads, trial after trial, and which outputs to keep."""
+    offset, factor = model.offset, model.resample_factor
+    bins, wanted = [], []
+    for first, last in spans:
+        left, right = (offset.left, offset.right - 1) if pad else (0, 0)
+        rows = torch.arange(first - left, last + right).clamp(first, last - 1)
+        num_points = max(0, (len(rows) - offset.span) // factor + 1)
+        rows = F.pad(rows, (0, -len(rows) % factor), value=last - 1)  # next trial starts in step
+        bins.append(rows)
+        kept = torch.zeros(len(rows) // factor, dtype=torch.bool)
+        kept[:num_points] = True
+        wanted.append(kept)
+    return torch.cat(bins), torch.cat(wanted)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from ..data.loader import ContrastiveLoader
 from ..errors import DataError
 from ..metrics import goodness_of_fit as metric
-from ..models.base import OffsetModel
 from ..models.criterions import BaseInfoNCE
+from ..models.multisession import Encoder
 from ..types import Objective, Recording
 from .embed import embed
 
@@ -21,7 +23,7 @@ _SPANS_PER_BLOCK = 10
 
 @torch.no_grad()
 def goodness_of_fit(
-    model: OffsetModel, objective: Objective, loader: ContrastiveLoader
+    model: Encoder, objective: Objective, loader: ContrastiveLoader
 ) -> metric.GoodnessOfFit:
     """Returns the goodness of fit in bits over the batches of a loader.
 
@@ -52,12 +54,19 @@ def goodness_of_fit(
         points = embed(model, batch)
         reference, positive = points.reference[dims], points.positive[0][dims]
         to_positive = criterion.similarity(reference, positive[:, None])[:, 0]
-        to_negative = criterion.similarity(reference, points.negative[dims])
         sharpness = criterion.inverse_temperature
-        losses.append((sharpness * to_negative).logsumexp(dim=1) - sharpness * to_positive)
+        negative = points.negative[dims]
+        groups = [(reference, negative)]
+        if batch.group_sizes is not None:
+            sizes = list(batch.group_sizes)
+            groups = list(zip(reference.split(sizes), negative.split(sizes), strict=True))
+        to_negative = [
+            (sharpness * criterion.similarity(*group)).logsumexp(dim=1) for group in groups
+        ]
+        losses.append(torch.cat(to_negative) - sharpness * to_positive)
         rows.append(batch.indices.reference)
     model.train(was_training)
-    blocks = resampling_blocks(loader.dataset.recording, model.offset.span)
+    blocks = resampling_blocks(loader.dataset.recordings, model.offset.span)
     drawn = blocks[torch.cat(rows).cpu().numpy()]
     return metric.goodness_of_fit(
         torch.cat(losses).cpu().double().numpy(),
@@ -66,11 +75,18 @@ def goodness_of_fit(
     )
 
 
-def resampling_blocks(recording: Recording, span: int) -> np.ndarray:
+def resampling_blocks(recordings: Sequence[Recording], span: int) -> np.ndarray:
     """Returns the trial of each bin, or a block of time where there are fewer than two trials.
 
     A block of time is ten receptive fields long, shorter where that would leave under 20 blocks.
+    Blocks of different recordings differ.
     """
+    blocks = [_blocks(recording, span) for recording in recordings]
+    first = np.cumsum([0, *(one.max() + 1 for one in blocks)])
+    return np.concatenate([one + start for one, start in zip(blocks, first, strict=False)])
+
+
+def _blocks(recording: Recording, span: int) -> np.ndarray:
     segments = recording.segments
     if len(segments) > 1:
         return np.repeat(np.arange(len(segments)), (segments[:, 1] - segments[:, 0]).numpy())

@@ -47,6 +47,10 @@ class History(Mapping[str, np.ndarray]):
             self._read.setdefault(name, []).append(values.cpu().double().numpy())
         self._waiting = []
 
+    def truncate(self, num_steps: int) -> None:
+        """Forgets what came after the first `num_steps` entries."""
+        self._read = {name: [self[name][:num_steps]] for name in self}
+
     def __getitem__(self, name: str) -> np.ndarray:
         self.flush()
         return np.concatenate(self._read[name])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import DataError
-from ..models.base import OffsetModel
+from ..models.multisession import Encoder
 from ..types import Batch, Objective
 from .embed import embed
 from .train import Losses
@@ -18,7 +18,7 @@ __all__ = ["total_loss"]
 
 
 def total_loss(
-    model: OffsetModel, objectives: Sequence[Objective], batch: Batch
+    model: Encoder, objectives: Sequence[Objective], batch: Batch
 ) -> tuple[Float[Tensor, ""], Losses]:
     """Returns the weighted sum of all objectives, and each one's parts by name, detached.
 
@@ -41,8 +41,11 @@ def total_loss(
     total = points.reference.new_zeros(())
     for objective, positive in zip(objectives, points.positive, strict=True):
         dims = (..., objective.dims)
-        value = objective.criterion(points.reference[dims], positive[dims], points.negative[dims])
-        one, *parts = value if isinstance(value, tuple) else (value,)
+        one, *parts = _evaluate(
+            objective.criterion,
+            (points.reference[dims], positive[dims], points.negative[dims]),
+            batch.group_sizes,
+        )
         total = total + objective.weight * one
         prefix = "" if len(objectives) == 1 else f"{objective.name}/"
         losses |= {
@@ -52,3 +55,21 @@ def total_loss(
         if temperature is not None:
             losses[f"{prefix}temperature"] = torch.as_tensor(temperature).detach()
     return total, {"loss": total.detach(), **losses}
+
+
+def _evaluate(
+    criterion: nn.Module, points: tuple[Tensor, Tensor, Tensor], sizes: Sequence[int] | None
+) -> tuple[Tensor, ...]:
+    """Returns the loss and its parts; the mean over groups that see their own negatives alone."""
+    groups = [points]
+    if sizes is not None:
+        groups = list(zip(*(part.split(list(sizes)) for part in points), strict=True))
+    values = [criterion(*group) for group in groups]
+    each = [value if isinstance(value, tuple) else (value,) for value in values]
+    if len(each) == 1:
+        return tuple(each[0])
+    shares = [len(group[0]) / len(points[0]) for group in groups]
+    return tuple(
+        torch.stack([share * one for share, one in zip(shares, part, strict=True)]).sum()
+        for part in zip(*each, strict=True)
+    )

@@ -1,6 +1,7 @@
 """The training loop: the only one in the package."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -41,13 +42,12 @@ def train(
     Returns:
         The reason of the callback that stopped the training, or `None`.
     """
-    try:
+    with ExitStack() as stack:
+        for callback in reversed(callbacks):  # each of them, in order, whatever another raises
+            stack.callback(callback.finish)
         for number, batch in enumerate(batches, start=start + 1):
             losses = step(batch)
             reasons = [callback.after_step(number, losses) for callback in callbacks]
             if any(reasons):
                 return next(reason for reason in reasons if reason)
-    finally:
-        for callback in callbacks:
-            callback.finish()
     return None

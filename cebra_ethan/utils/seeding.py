@@ -22,6 +22,7 @@ class Streams:
     DROPOUT = 3
     VALIDATION = 4
     EVALUATION = 5
+    ADAPTATION = 6
 
 
 def derive_seed(*key: int) -> int:

@@ -1,13 +1,52 @@
 """Turns what users hold into what the package computes with, or says what is wrong with it."""
 
-from typing import Any
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 
-from ..errors import DataError, DataTypeError
+from ..errors import DataError, DataTypeError, InvalidParameterError
 
-__all__ = ["as_array", "check_finite", "check_numeric", "to_float32"]
+__all__ = ["as_array", "check_finite", "check_numeric", "explain_keywords", "to_float32"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def explain_keywords(init: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a constructor to answer an unknown keyword with the nearest and all known ones.
+
+    The signature stays that of the constructor, for people and for `inspect`.
+
+    Example:
+        >>> class Model:
+        ...     @explain_keywords
+        ...     def __init__(self, width=3):
+        ...         self.width = width
+        >>> Model(widht=4)  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        InvalidParameterError: Model() got an unexpected keyword argument 'widht'. Did you mean ...
+    """
+    _, *known = inspect.signature(init).parameters
+
+    @functools.wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        unknown = [name for name in kwargs if name not in known]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            raise InvalidParameterError(
+                f"{type(args[0]).__name__}() got an unexpected keyword argument "
+                f"{', '.join(map(repr, unknown))}. "
+                + (f"Did you mean {near[0]!r}? " if near else "")
+                + f"Its parameters are {', '.join(known)}."
+            )
+        return init(*args, **kwargs)
+
+    return checked
 
 
 def as_array(values: Any, name: str) -> Any:

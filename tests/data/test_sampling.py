@@ -4,6 +4,8 @@ import logging
 import pathlib
 import tracemalloc
 import typing
+import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ RUN = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
 NUM_BINS = len(TRIAL)
 TIME_OFFSET = 7
 OFFSETS = [Offset(0, 1), Offset(3, 2), Offset(9, 1)]
+TIME = np.arange(50.0)
 
 
 def _labels(kinds):
@@ -186,7 +189,7 @@ def test_references_and_negatives_are_uniform_over_bins_by_default(row):
     sampler = _sampler(row, prior="empirical")
     indices = sampler.draw(20 * len(sampler.rows), _generator())
     for rows, choices in (
-        (indices.reference, sampler._references),
+        (indices.reference, *sampler._references),
         (indices.negative, sampler.rows),
     ):
         count = np.bincount(rows, minlength=NUM_BINS)[choices.numpy()]
@@ -282,6 +285,7 @@ def test_mixed_positives_are_the_first_argmin_inside_the_class():
     assert sampler.resolve(roll).positive[0].tolist() == expected
 
 
+@pytest.mark.filterwarnings("ignore:the label 'class' holds integers:UserWarning")
 @pytest.mark.parametrize("num_classes", [2, 300])
 @pytest.mark.parametrize("columns", [1, 2, 20])
 @pytest.mark.parametrize("circular", [False, True])
@@ -440,6 +444,7 @@ def test_labels_of_every_type_choose_the_class_sampler(name):
     assert len(set(values[indices.reference])) > 1
 
 
+@pytest.mark.filterwarnings("ignore:the label .* holds integers:UserWarning")
 def test_memory_is_linear_in_the_bins_whatever_the_label():
     num_bins = 20000
     values = np.random.default_rng(0).integers(-(10**12), 10**12, size=num_bins // 2)
@@ -451,7 +456,8 @@ def test_memory_is_linear_in_the_bins_whatever_the_label():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200 * num_bins  # numpy's part
-    held = [sampler._classes._rows, sampler._classes._start, sampler._classes._class_of]
+    (classes,) = sampler._classes.sessions
+    held = [classes._rows, classes._start, classes._group]
     assert sum(len(one) for one in held) <= 3 * num_bins
 
 
@@ -479,11 +485,39 @@ def test_a_constant_label_is_warned_about(label, message):
         make_sampler(Recording(torch.zeros(9, 1), {"x": label}), Offset(0, 1), SamplingOptions())
 
 
-def test_scales_that_differ_much_are_logged(caplog):
-    rng = np.random.default_rng(0)
-    labels = {"x": Label(rng.random(50)), "y": Label(1000 * rng.random(50))}
-    make_sampler(Recording(torch.zeros(50, 1), labels), Offset(0, 1), SamplingOptions())
-    assert "label columns differ in scale by a factor of" in caplog.text
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            {
+                "x": Label(TIME[:, None] * [0.0, 1.0]),
+                "y": Label(1000 * TIME),
+                "z": Label(9 * TIME),
+            },
+            "factor of more than 100: the spread of 'y' is the largest .* 'x', column 1 the small",
+        ),
+        ({"turn": Label(TIME[:7], "circular", period=360)}, "'turn' has a period of 360"),
+        ({"turn": Label(-TIME[:7], "circular", period=360)}, "as radians"),
+        ({"frame": Label(np.arange(150) // 2 * 2)}, None),
+        ({"frame": Label(np.arange(150) // 1.5, "categorical")}, None),
+        ({"frame": Label(np.arange(230) // 2)}, "'frame' holds integers"),
+        ({"frame": Label(np.maximum(np.arange(20), 8))}, "'frame' holds integers"),
+        ({"x": Label(TIME), "y": Label(99 * TIME)}, None),
+        ({"x": Label(TIME), "y": Label(1000 * TIME, weight=1e-4)}, None),
+        ({"x": Label(TIME), "still": Label(0 * TIME)}, None),
+        ({"turn": Label(TIME[:8], "circular", period=360)}, None),
+        ({"turn": Label(TIME[:7], "circular", period=2 * np.pi)}, None),
+        ({"turn": Label(0 * TIME, "circular", period=360), "x": Label(TIME)}, None),
+    ],
+)
+def test_what_is_probably_not_meant_is_warned_about(labels, message):
+    """Without a message the label is usual; warnings are errors here."""
+    neural = torch.zeros(len(next(iter(labels.values()))), 1)
+    expected = nullcontext() if message is None else pytest.warns(UserWarning, match=message)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "[0-9]+ of [0-9]+ classes of .* have one bin")
+        with expected:
+            make_sampler(Recording(neural, labels), Offset(0, 1), SamplingOptions())
 
 
 # --------------------------------------------------------------------------------------- errors

@@ -25,7 +25,7 @@ RECORDING = as_recording(NEURAL, labels={"place": PLACE})
 
 
 def _solver(seed=0, **params):
-    return make_solver(make(**params), 6, seed, CPU)
+    return make_solver(make(**params), [6], seed, CPU)
 
 
 def test_weights_depend_on_the_seed_alone():
@@ -118,7 +118,7 @@ def test_stopping_options_fill_up_with_defaults():
 @pytest.mark.parametrize("num_negatives", [3, None])
 def test_the_loader_draws_as_the_parameters_say(batch_size, num_negatives):
     params = make(batch_size=batch_size, num_negatives=num_negatives, time_offsets=4)
-    loader = make_loader(params, as_recording(NEURAL), 5, CPU, 7, batch_size)
+    loader = make_loader(params, [as_recording(NEURAL)], 5, CPU, 7, batch_size)
     indices = loader.bind(Offset(2, 3)).batch(0).indices
     assert (loader.seed, loader.num_steps) == (5, 7)
     # full batch: a window of 5 bins and an offset of 4 fit 292 times into 300 bins
@@ -130,13 +130,13 @@ def test_the_loader_draws_as_the_parameters_say(batch_size, num_negatives):
 
 def test_loaders_of_early_stopping_draw_apart():
     params = make(early_stopping=True, augmentation={"noise_level": 0.1})
-    train, valid = make_loaders(params, RECORDING, _solver(), 0, 50)
+    train, valid = make_loaders(params, [RECORDING], _solver(), 0, 50)
     assert (len(train.dataset), len(valid.dataset)) == (300 - 30 - 6, 30)
     assert train.seed != valid.seed
     assert train.augmentation is not None
     assert valid.augmentation is None
     assert valid.batch_size == 30
-    assert make_loaders(make(), RECORDING, _solver(), 0, 50)[1] is None
+    assert make_loaders(make(), [RECORDING], _solver(), 0, 50)[1] is None
 
 
 def test_the_prior_reaches_the_sampler():
@@ -144,7 +144,7 @@ def test_the_prior_reaches_the_sampler():
     shares = []
     for prior in ("empirical", "uniform"):
         recording = as_recording(NEURAL, labels={"rare": rare})
-        loader = make_loader(make(prior=prior), recording, 0, CPU, 1, 2000).bind(Offset(0, 1))
+        loader = make_loader(make(prior=prior), [recording], 0, CPU, 1, 2000).bind(Offset(0, 1))
         drawn = loader.batch(0).indices.reference
         shares.append(float((drawn < 30).float().mean()))
     assert shares == [pytest.approx(0.1, abs=0.03), pytest.approx(0.5, abs=0.05)]
@@ -154,7 +154,7 @@ def test_the_prior_reaches_the_sampler():
 def test_delta_reaches_the_sampler(delta):
     line = as_recording(NEURAL, labels={"line": np.linspace(0, 10, 300)})
     params = make(conditional="delta_normal", delta=delta)
-    indices = make_loader(params, line, 0, CPU, 1, 3000).bind(Offset(0, 1)).batch(0).indices
+    indices = make_loader(params, [line], 0, CPU, 1, 3000).bind(Offset(0, 1)).batch(0).indices
     place = line.labels["line"].values[:, 0]
     inside = (place[indices.reference] - 5).abs() < 2  # away from the ends
     change = (place[indices.positive[0]] - place[indices.reference])[inside]
@@ -178,7 +178,7 @@ def test_bool_and_integer_labels_draw_the_same():
     drawn = []
     for label in (SIDE, SIDE.astype(np.uint8)):
         recording = as_recording(NEURAL, labels={"side": label})
-        loader = make_loader(make(), recording, 0, CPU, 1, 64).bind(Offset(0, 1))
+        loader = make_loader(make(), [recording], 0, CPU, 1, 64).bind(Offset(0, 1))
         drawn.append(vars(loader.batch(0).indices))
     assert_equal(drawn[0], drawn[1])
     assert (SIDE[drawn[0]["positive"][0]] == SIDE[drawn[0]["reference"]]).all()

@@ -108,10 +108,7 @@ def test_every_architecture_trains_and_keeps_the_rows(name, causal):
     embedding = model.transform(NEURAL[:120])
     assert embedding.shape == (120, 3)
     assert embedding.dtype == np.float32
-    np.testing.assert_array_equal(model.transform(NEURAL[:120], batch_size=1000), embedding)
-    np.testing.assert_allclose(
-        model.transform(NEURAL[:120], batch_size=50), embedding, rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_array_equal(model.transform(NEURAL[:120], batch_size=50), embedding)
     unpadded = model.set_params(pad_before_transform=False).transform(NEURAL[:120])
     assert len(unpadded) == 120 - model.offset_.span + 1
     inside = slice(model.offset_.left, 120 - model.offset_.right + 1)

@@ -7,7 +7,7 @@ import torch
 
 from cebra_ethan.data.dataset import as_labels
 from cebra_ethan.errors import DataError
-from cebra_ethan.estimator.inputs import one_session, user_labels
+from cebra_ethan.estimator.inputs import as_sessions, user_labels
 from cebra_ethan.types import Label
 from tests.estimator.examples import ANGLE, NEURAL, PLACE, SIDE, make, weights
 from tests.solver.examples import assert_equal
@@ -73,8 +73,6 @@ def test_all_forms_of_a_label_train_the_same(form):
         lambda X: torch.from_numpy(X),
         lambda X: np.asfortranarray(X),
         lambda X: X.astype(np.uint8),  # the simulated counts are whole numbers
-        lambda X: [X],
-        lambda X: (X,),
     ],
 )
 def test_all_forms_of_activity_train_the_same(form):
@@ -91,19 +89,21 @@ def test_one_session_in_lists_trains_like_the_session():
     assert listed.score([NEURAL], [PLACE], [SIDE], trial=[trial]) == listed.score(
         NEURAL, PLACE, SIDE, trial=trial
     )
+    (points,) = listed.transform((NEURAL,))
+    np.testing.assert_array_equal(points, listed.transform(NEURAL))
+    assert listed.n_features_in_ == 6
     assert listed.partial_fit([NEURAL], [PLACE], [SIDE]).solver_.num_steps == 10
 
 
 def test_a_list_of_rows_is_no_list_of_sessions():
     rows = NEURAL[:20].tolist()
-    assert one_session(rows, None, (), None)[0] is rows
+    assert as_sessions(rows, None, (), None)[0].X is rows
     assert make().fit(rows).n_features_in_ == 6
 
 
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
-        ([NEURAL, NEURAL], [PLACE, PLACE], "several sessions together is not there yet; got 2"),
         ([NEURAL, NEURAL], [PLACE], "y must list one entry for each session; got 1 for 2"),
         ([NEURAL], [PLACE, PLACE], "y must list one entry for each session; got 2 for 1"),
     ],

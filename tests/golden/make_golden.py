@@ -29,7 +29,24 @@ MODELS = (
     "offset36-model",
     "offset40-model",
     "offset50-model",
+    "offset1-model-v2",
+    "offset1-model-v3",
+    "offset1-model-v4",
+    "offset1-model-v5",
+    "offset1-model-mse-tanh",
+    "offset10-model-mse-tanh",
+    "offset36-model-dropout",
+    "offset36-model-more-dropout",
+    "supervised1-model",
+    "supervised10-model",
+    "offset4-model-2x-subsample",
+    "offset20-model-4x-subsample",
+    "offset40-model-4x-subsample",
+    "offset1-model-mse-clip-1-5",
+    "offset1-model-mse-v2-3layers-tanh",
+    "offset1-model-mse-resnet-3layers",
 )
+"""Names, the same for ours; new ones at the end, since each is seeded by its place."""
 SIZES = {"num_neurons": 4, "num_units": 6, "num_output": 2}
 
 
@@ -67,11 +84,15 @@ def models() -> dict[str, np.ndarray]:
         model = cebra.models.init(name, **SIZES).eval()
         offset = model.get_offset()
         span = len(offset)
-        # Models of one bin flatten their input, so they see one window at a time.
-        neural = torch.randn(5, SIZES["num_neurons"], span if span == 1 else span + 3)
+        # Models of one bin and of four flatten their input, so they see one window at a time.
+        more = 0 if span in (1, 4) else 11 if "subsample" in name else 3
+        neural = torch.randn(5, SIZES["num_neurons"], span + more)
+        if "clip" in name:
+            neural *= 100  # so that some coordinates are clipped
+        supervised = name.startswith("supervised")  # those return their readout, too
         with torch.no_grad():
             state = {label: weight.numpy() for label, weight in model.state_dict().items()}
-            embedding = model.double()(neural.double())
+            embedding = (model.double().net if supervised else model.double())(neural.double())
         out[f"{name}/offset"] = np.array([offset.left, offset.right])
         out[f"{name}/neural"] = neural.numpy()
         out[f"{name}/embedding"] = embedding.numpy()

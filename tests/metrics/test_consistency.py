@@ -138,6 +138,64 @@ def test_eight_classes_give_a_score():
     assert (result.scores > 0.99).all()
 
 
+CLASSES = {
+    "gapped": np.array([0, 5, 6, 1000, 70_000, 70_001]),
+    "negative": np.array([-40, -3, -2, 0, 9, 10]),
+    "strings": np.array(["left", "right", "up", "down", "wait", "go"]),
+    "floats": np.array([0.0, 0.1, 0.2, 7.0, 7.1, 90.0]),
+}
+
+
+@pytest.mark.parametrize("between", ["datasets", None])
+@pytest.mark.parametrize("kind", CLASSES)
+def test_fault15_few_classes_with_gaps_or_names_are_compared(kind, between):
+    """`cebra` raises unless the classes fill nearly every one of a hundred bins."""
+    rng = np.random.default_rng(0)
+    codes = [rng.integers(0, 6, size=300) for _ in range(2)]
+    centres = rng.normal(size=(6, 2))
+    points = [centres[c] @ t for c, t in zip(codes, (np.eye(2), np.diag([2, -1])), strict=True)]
+    labels = [Label(CLASSES[kind][c], "categorical") for c in codes]
+    result = consistency_score(points, labels, ["rat", "mouse"], between, normalize=False)
+    assert (result.num_points, result.num_left_out) == (6, 0)
+    np.testing.assert_allclose(result.scores, 1)
+    assert result.pairs.tolist() == [["rat", "mouse"], ["mouse", "rat"]]
+
+
+def test_fault15_only_classes_of_both_datasets_count():
+    rng = np.random.default_rng(0)
+    codes = [rng.choice([0, 2, 3, 5, 7, 9], 300), rng.choice([0, 3, 5, 6, 7, 9], 300)]
+    centres = rng.normal(size=(10, 2))
+    result = consistency_score([centres[c] for c in codes], codes, normalize=False)
+    assert (result.num_points, result.num_left_out) == (5, 2)
+    np.testing.assert_allclose(result.scores, 1)
+
+
+def test_pain30_scores_of_repeats_stand_at_their_pair():
+    """Four embeddings of two datasets, the second the poorer one: each score at its own place."""
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    u = np.linspace(0, 1, 400)
+    poor = x[:, :1]
+    result = consistency_score(
+        [x, poor, x @ np.diag([1, 2, 3]), -poor],
+        [u] * 4,
+        ["full", "poor", "full", "poor"],
+        normalize=False,
+    )
+    scores = {tuple(pair): score for pair, score in zip(result.pairs, result.scores, strict=True)}
+    assert list(scores) == [("full", "poor"), ("poor", "full")]
+    assert scores["full", "poor"] == pytest.approx(1)
+    assert scores["poor", "full"] == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_two_columns_are_joint_bins():
+    rng = np.random.default_rng(0)
+    places = [rng.uniform(size=(6000, 2)) for _ in range(2)]
+    points = [np.column_stack([p, p[:, 0] * p[:, 1]]) for p in places]
+    result = consistency_score(points, places, num_bins=11, normalize=False)
+    assert (result.num_points, result.num_left_out) == (100, 0)
+    assert (result.scores > 0.99).all()
+
+
 def test_circular_bins_fill_around_the_circle():
     label = Label([0.5, 3.5, 7.5], "circular", period=10.0)
     x = np.array([[1.0], [2.0], [3.0]])
@@ -228,6 +286,8 @@ U = np.linspace(0, 1, 20)
         (lambda: consistency_score([X, X], [U > 0.5] * 2), "more points than dimensions"),
         (lambda: consistency_score([X, X], [["a"] * 20, ["b"] * 20]), "share no bin"),
         (lambda: consistency_score([X, X], [U * 0] * 2), "must vary to give bins"),
+        (lambda: consistency_score([X, X], [U, U * np.nan]), "labels must be finite"),
+        (lambda: consistency_score([X, X * np.nan], [U, U]), "share no bin"),
         (lambda: consistency_score([X, X], [U, U], num_bins=1), "num_bins must be at least 2"),
         (lambda: consistency_score([X, X], num_folds=1), "num_folds None or at least 2"),
         (lambda: consistency_score([X, X * np.nan]), "embedding 1 must be finite"),

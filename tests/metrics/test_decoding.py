@@ -225,7 +225,10 @@ C = task("categorical", num=40)[1]
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: decode(X, Y, X, Y, "tree"), "decoder must be one of knn, ridge, svm; got 'tree'"),
+        (
+            lambda: decode(X, Y, X, Y, "tree"),
+            "one of knn, ridge, lasso, svm, mlp; got 'tree'",
+        ),
         (lambda: decode(X, Y, X, Y, metric="l1"), "metric must be one of cosine, euclidean"),
         (lambda: decode(X, Y, X, Y, choose_by="accuracy"), "continuous label must be one of"),
         (lambda: decode(X, C, X, C, choose_by="r2"), "one of accuracy, balanced_accuracy"),

@@ -7,8 +7,10 @@ from cebra_ethan.metrics.goodness_of_fit import (
     DISTANCES,
     block_bootstrap_interval,
     goodness_of_fit,
+    goodness_of_fit_history,
     infonce,
     infonce_to_bits,
+    infonce_to_goodness_of_fit,
     time_blocks,
 )
 from tests.reference import infonce as naive
@@ -139,5 +141,51 @@ def test_time_blocks_cover_every_bin_once():
     ],
 )
 def test_errors_name_the_rule(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("num_sessions", [1, 2, 4, 7])
+@pytest.mark.parametrize("batch", [8, 100])
+def test_fault20_a_model_that_knows_nothing_has_zero_bits(num_sessions, batch):
+    """`cebra` counts the negatives of all sessions also where one is evaluated alone.
+
+    Trained together, a reference sees the negatives of all sessions; alone it sees its own. In
+    both the loss of equal similarities is the log of what was seen, and the fit is 0, not log2 S.
+    """
+    same = np.ones((num_sessions * batch, 3))
+    for num_seen in (num_sessions * batch, batch):
+        losses = infonce(same, same, same[:num_seen])
+        fit = goodness_of_fit(losses, num_seen, time_blocks(len(losses), 4))
+        assert (fit.low, fit.bits, fit.high) == pytest.approx((0, 0, 0), abs=1e-12)
+        history = goodness_of_fit_history({"loss": losses}, num_seen)
+        np.testing.assert_allclose(history, 0, atol=1e-12)
+    wrong = infonce_to_bits(losses.mean(), num_sessions * batch)
+    assert wrong == pytest.approx(math.log2(num_sessions), abs=1e-12)
+
+
+@pytest.mark.parametrize("history", [[2.0, 1.0], {"loss": [2.0, 1.0]}])
+def test_a_history_is_converted_step_by_step(history):
+    bits = goodness_of_fit_history(history, 16)
+    assert bits.tolist() == [infonce_to_goodness_of_fit(2.0, 16), infonce_to_bits(1.0, 16)]
+
+
+def test_one_objective_of_several_can_be_named():
+    history = {"loss": [5.0], "behaviour": [math.log(4)], "time": [math.log(2)]}
+    assert goodness_of_fit_history(history, 4, "behaviour").tolist() == [0.0]
+    assert goodness_of_fit_history(history, 4, "time") == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: goodness_of_fit_history({"total": [1.0]}, 8), "must hold 'loss'; it holds total"),
+        (lambda: goodness_of_fit_history({}, 8), "it holds nothing. Pass the name"),
+        (lambda: goodness_of_fit_history([[1.0]], 8), r"each step; got shape \(1, 1\)"),
+        (lambda: goodness_of_fit_history([np.nan], 8), "loss must be finite"),
+        (lambda: goodness_of_fit_history([1.0], 0), "num_negatives must be a positive integer"),
+    ],
+)
+def test_errors_of_a_history_name_the_rule(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -8,6 +8,7 @@ from cebra_ethan.metrics.scores import (
     chance_prediction,
     circular_difference,
     circular_median,
+    circular_r2,
     score_predictions,
 )
 from cebra_ethan.types import Label
@@ -136,3 +137,27 @@ def test_labels_of_two_kinds_do_not_compare(other):
 def test_predictions_have_the_shape_of_the_label():
     with pytest.raises(ValueError, match="must have the shape of the label"):
         score_predictions(Label([1.0, 2.0]), np.zeros(3))
+
+
+def test_circular_r2_is_one_zero_and_below_where_it_should_be():
+    rng = np.random.default_rng(0)
+    true = rng.vonmises(1.0, 2.0, size=500)
+    period = 2 * np.pi
+    centre = np.angle(np.exp(1j * true).mean())
+    assert circular_r2(true, true + period, period) == 1
+    assert circular_r2(true, np.full(500, centre), period) == pytest.approx(0)
+    guesses = [circular_r2(true, np.full(500, g), period) for g in np.linspace(-3, 3, 50)]
+    assert max(guesses) < 0  # the circular mean is the best constant
+    assert circular_r2(true, true + np.pi, period) < -1
+
+
+def test_circular_r2_of_small_arcs_is_r2():
+    """1 - cos x is x^2 / 2 there; and it does not matter where the circle begins."""
+    rng = np.random.default_rng(0)
+    true = 0.01 * rng.normal(size=(200, 2))
+    predicted = true + 0.004 * rng.normal(size=(200, 2))
+    expected = 1 - (((true - predicted) ** 2).sum(0) / ((true - true.mean(0)) ** 2).sum(0)).mean()
+    for start in (0.0, 180.0, 359.999):
+        turned = circular_r2((true + start) % 360, (predicted + start) % 360, 360.0)
+        assert turned == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(circular_r2(np.ones(5), true[:5, 0], 360.0))

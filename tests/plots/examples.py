@@ -46,6 +46,15 @@ EXAMPLES = {
     "goodness-of-fit": lambda **k: plots.plot_goodness_of_fit(
         LOSS, 512, held_out=GoodnessOfFit(1.0, 0.8, 1.2, 5.5, 512), smooth_steps=20, **k
     ),
+    "models": lambda **k: plots.compare_models(
+        {"CEBRA-Time": LOSS, "CEBRA-Behaviour": {"loss": LOSS - 0.5}}, smooth_steps=20, **k
+    ),
+    "many-models": lambda **k: plots.compare_models(
+        [LOSS - i / 10 for i in range(9)],
+        [f"{2**i} units" for i in range(9)],
+        num_negatives=512,
+        **k,
+    ),
     "temperature": lambda **k: plots.plot_temperature(np.geomspace(1, 0.2, 300), minimum=0.1, **k),
     "decoding": lambda **k: plots.plot_decoding(DECODED, bin_s=0.025, unit="cm", **k),
     "decoding-classes": lambda **k: plots.plot_decoding(DECODED_SIDE, **k),

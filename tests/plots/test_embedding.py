@@ -57,7 +57,7 @@ def test_a_continuous_label_is_coloured_by_its_value():
 
 
 @pytest.mark.parametrize("cmap", [None, "magma"])
-def test_time_respects_the_colour_map(cmap):
+def test_fault19_time_respects_the_colour_map(cmap):
     """`cebra` takes viridis whatever is asked for."""
     ax = plot_embedding(RING, "time", cmap=cmap, bin_s=0.5)
     assert points(ax).cmap.name == (cmap or COLORMAPS["time"].name)
@@ -96,7 +96,7 @@ def test_many_classes_have_a_bar_instead_of_a_legend():
 
 
 @pytest.mark.parametrize("labels", [X.to_numpy(), X.to_numpy().tolist(), X.values])
-def test_arrays_lists_and_tensors_are_labels(labels):
+def test_fault19_arrays_lists_and_tensors_are_labels(labels):
     assert points(plot_embedding(RING, labels)).get_array().tolist() == X.to_numpy().tolist()
 
 

@@ -107,6 +107,15 @@ def test_equal_figures_are_equal_files(tmp_path, ending):
     assert first.stat().st_size > 1000
 
 
+def test_axes_stand_for_their_figure(tmp_path):
+    figure = Figure()
+    left, right = figure.subfigures(1, 2)
+    ax = left.add_subplot()
+    right.add_subplot().plot([1, 2])
+    saved = [save_figure(given, tmp_path / f"{i}.png") for i, given in enumerate((figure, ax))]
+    assert saved[0].read_bytes() == saved[1].read_bytes()
+
+
 def test_a_failed_figure_leaves_the_old_file(tmp_path):
     path = save_figure(EXAMPLES["loss"]().figure, tmp_path / "a.png")
     before = path.read_bytes()

@@ -1,10 +1,12 @@
 import math
 
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from cebra_ethan.metrics.goodness_of_fit import GoodnessOfFit
-from cebra_ethan.plots import plot_goodness_of_fit, plot_loss, plot_temperature
+from cebra_ethan.plots import compare_models, plot_goodness_of_fit, plot_loss, plot_temperature
 from tests.plots.examples import HELD_OUT, LOSS
 
 
@@ -81,9 +83,65 @@ def test_two_runs_fit_on_one_axes():
     assert line(ax, "seed 1").get_linewidth() == 3
 
 
+class Trained:
+    """What `compare_models` needs to know of a solver or an estimator."""
+
+    def __init__(self, name, losses):
+        setattr(self, name, {"loss": losses})
+
+
+def test_fault19_models_are_compared_on_the_axes_that_were_given():
+    """`cebra` draws on a figure of its own."""
+    left, right = Figure().subplots(1, 2)
+    assert compare_models([LOSS, LOSS + 1], ["a", "b"], ax=right) is right
+    assert line(right, "a").get_ydata().tolist() == LOSS.tolist()
+    assert line(right, "b").get_ydata().tolist() == (LOSS + 1).tolist()
+    assert not left.has_data()
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        {"a": LOSS, "b": LOSS + 1},
+        {"a": Trained("history", LOSS), "b": Trained("history_", LOSS + 1)},
+        {"a": LOSS.tolist(), "b": {"loss": LOSS + 1, "temperature": LOSS}},
+    ],
+)
+def test_models_are_histories_or_have_one(models):
+    ax = compare_models(models)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
+    assert line(ax, "b").get_ydata().tolist() == (LOSS + 1).tolist()
+    assert plot_loss(models["b"]).lines[0].get_ydata().tolist() == (LOSS + 1).tolist()
+
+
+def test_models_with_other_negatives_are_compared_in_bits():
+    """A loss at chance is zero bits, whatever the batch."""
+    chance = [np.full(10, math.log(n)) for n in (64, 512)]
+    ax = compare_models(chance, num_negatives=[64, 512])
+    for name in "01":
+        np.testing.assert_allclose(line(ax, name).get_ydata(), 0, atol=1e-12)
+    assert ax.get_ylabel() == "Goodness of fit (bits)"
+    assert set(line(ax, "chance").get_ydata()) == {0.0}
+    bits = line(compare_models([LOSS], num_negatives=512), "0").get_ydata()
+    np.testing.assert_allclose(bits, (math.log(512) - LOSS) / math.log(2))
+
+
+def test_colours_of_models():
+    ends = [tuple(c) for c in matplotlib.colormaps["cool"]([0.0, 1.0])]
+    drawn = compare_models([LOSS, LOSS], cmap="cool").lines
+    assert [item.get_color() for item in drawn] == [pytest.approx(c) for c in ends]
+    drawn = compare_models([LOSS, LOSS], color="red", lw=3).lines
+    assert {(item.get_color(), item.get_linewidth()) for item in drawn} == {("red", 3)}
+    assert len({item.get_color() for item in compare_models([LOSS] * 8).lines}) == 8
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: compare_models([]), "got 0 models, 0 labels"),
+        (lambda: compare_models([LOSS], ["a", "b"]), "got 1 models, 2 labels"),
+        (lambda: compare_models([LOSS], num_negatives=[8, 9]), r"num_negatives=\[8, 9\]"),
+        (lambda: compare_models([{"total": LOSS}]), "must hold 'loss'; it holds total"),
         (lambda: plot_loss({"total": LOSS}), "must hold 'loss'; it holds total"),
         (lambda: plot_temperature({}), "must hold 'temperature'; it holds nothing"),
         (lambda: plot_loss([]), r"one value for each step; got shape \(0,\)"),

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 COUNTS = np.random.default_rng(1).poisson(2.0, size=NEURAL.shape)
 """Small whole numbers: every type holds them exactly."""
+TRIAL = np.arange(len(NEURAL)) // 60
 
 
 def _with(value, row=4, column=2):
@@ -196,24 +197,27 @@ def test_row12_bool_is_zero_and_one():
 
 
 def _in_pandas(array, tmp_path):
-    return pytest.importorskip("pandas").DataFrame(array)
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    return pandas.DataFrame(array) if array.ndim == 2 else pandas.Series(array)
 
 
 def _in_polars(array, tmp_path):
-    return pytest.importorskip("polars").DataFrame(array)
+    polars = pytest.importorskip("polars", reason="needs polars")
+    return polars.DataFrame(array) if array.ndim == 2 else polars.Series(array)
 
 
 def _in_xarray(array, tmp_path):
-    return pytest.importorskip("xarray").DataArray(array, dims=("time", "neuron"))
+    xarray = pytest.importorskip("xarray", reason="needs xarray")
+    return xarray.DataArray(array, dims=("time", "neuron")[: array.ndim])
 
 
 def _in_h5py(array, tmp_path):
-    h5py = pytest.importorskip("h5py")
-    return h5py.File(tmp_path / "x.h5", "w").create_dataset("x", data=array)
+    h5py = pytest.importorskip("h5py", reason="needs h5py")
+    return h5py.File(tmp_path / "x.h5", "a").create_dataset(array.dtype.name, data=array)
 
 
 def _in_zarr(array, tmp_path):
-    return pytest.importorskip("zarr").array(array)
+    return pytest.importorskip("zarr", reason="needs zarr").array(array)
 
 
 def _on_gpu(array, tmp_path):
@@ -224,10 +228,12 @@ def _on_gpu(array, tmp_path):
 
 CONTAINERS = {
     "list": lambda array, tmp_path: array.tolist(),
-    "tuple": lambda array, tmp_path: tuple(map(tuple, array.tolist())),
+    "tuple": lambda array, tmp_path: tuple(map(tuple, array) if array.ndim == 2 else array),
     "list of rows": lambda array, tmp_path: list(array),
     "tensor": lambda array, tmp_path: torch.from_numpy(array),
-    "tensor with gradient": lambda array, tmp_path: torch.from_numpy(array).requires_grad_(),
+    "tensor with gradient": lambda array, tmp_path: torch.from_numpy(array).requires_grad_(
+        array.dtype.kind == "f"
+    ),
     "cuda tensor": _on_gpu,
     "pandas": _in_pandas,
     "polars": _in_polars,
@@ -245,6 +251,14 @@ def test_row13_containers_are_equal(container, tmp_path):
     plain = small().fit(NEURAL)
     assert_same(small().fit(given).transform(given), plain.transform(NEURAL))
     assert small().fit(given).score(given) == plain.score(NEURAL)
+
+
+@pytest.mark.parametrize("container", [one for one in CONTAINERS if "session" not in one])
+def test_row13_labels_and_trials_in_containers_are_equal(container, tmp_path):
+    label, trial = (CONTAINERS[container](one, tmp_path) for one in (POSITION, TRIAL))
+    plain = small().fit(NEURAL, POSITION, trial=TRIAL)
+    fitted = small().fit(NEURAL, label, trial=trial)
+    assert_same(fitted.transform(NEURAL, trial=trial), plain.transform(NEURAL, trial=TRIAL))
 
 
 @pytest.mark.parametrize("method", ["fit", "transform"])

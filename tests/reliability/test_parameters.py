@@ -72,7 +72,7 @@ def nothing_is_made(monkeypatch):
     def made(*args, **kwargs):
         raise AssertionError("parameters must be checked before anything is made")
 
-    for name in ("checked_recording", "make_solver", "make_loaders"):
+    for name in ("checked_sessions", "make_solver", "make_loaders"):
         monkeypatch.setattr(estimator_module, name, made)
 
 

@@ -370,7 +370,7 @@ def test_transform_evaluates_a_model_that_trains():
     solver.model.train()
     neural = torch.from_numpy(NEURAL)
     assert torch.equal(solver.transform(neural), solver.transform(neural))
-    assert solver.transform(neural, batch_size=7).shape == (len(NEURAL), NUM_DIMS)
+    assert solver.transform(neural).shape == (len(NEURAL), NUM_DIMS)
     assert solver.transform(neural, pad=False).shape == (len(NEURAL) - 4, NUM_DIMS)
 
 

@@ -144,11 +144,28 @@ def test_trials_are_padded_apart(name):
 
 @every_model
 @pytest.mark.parametrize("pad", [True, False])
-def test_chunks_do_not_show(name, pad):
+def test_chunks_do_not_show(name, pad, monkeypatch):
     model = make_model(name)
     whole = transform(model, NEURAL, pad=pad)
-    for size in (1, 7, len(whole) - 1, len(whole), 1000):
-        torch.testing.assert_close(transform(model, NEURAL, None, size, pad), whole, **CLOSE)
+    for size in (4, 12, 60, 1000):  # multiples of every factor of subsampling
+        monkeypatch.setattr("cebra_ethan.solver.embed._CHUNK_BINS", size)
+        torch.testing.assert_close(transform(model, NEURAL, pad=pad), whole, **CLOSE)
+
+
+@every_model
+def test_a_point_does_not_depend_on_what_else_is_embedded(name, monkeypatch):
+    """Also across the border of two chunks; to the last bit where windows are one bin."""
+    monkeypatch.setattr("cebra_ethan.solver.embed._CHUNK_BINS", 256)
+    model = make_model(name)
+    neural = torch.randn(600, NUM_NEURONS, generator=torch.Generator().manual_seed(1))
+    factor, left, right = model.resample_factor, model.offset.left, model.offset.right
+    whole = transform(model, neural)
+    for first in (0, 8, 200, 252, 300):
+        part = transform(model, neural[first : first + 240])
+        inside = slice(-(-left // factor), (240 - right) // factor)
+        expected = whole[first // factor :][: len(part)]
+        within = 0.0 if model.offset.span == 1 else 1e-5
+        torch.testing.assert_close(part[inside], expected[inside], rtol=within, atol=within)
 
 
 @every_model

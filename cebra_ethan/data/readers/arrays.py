@@ -3,6 +3,7 @@
 import csv
 import logging
 import warnings
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,17 @@ from .common import (
 )
 from .recording_io import HEADER, read_recording
 
-__all__ = ["read_csv", "read_npy", "read_npz"]
+__all__ = [
+    "csv_columns",
+    "is_header",
+    "npy_array",
+    "npz_archive",
+    "npz_member",
+    "read_csv",
+    "read_npy",
+    "read_npz",
+    "remaining",
+]
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +56,7 @@ def read_npy(
         DataIntegrityError: If the file is damaged or holds Python objects.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if magic != b"\x93NUMPY":
-        raise DataIntegrityError(
-            f"{path} must be a .npy file; it begins with {magic!r}. Export it again with np.save."
-        )
-    with reading(path, "a .npy file"):
-        try:
-            # Mapped, so that a header that promises more than the file holds is found out.
-            array = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-        except ValueError as error:
-            raise _named(error, path) from error
+    array = npy_array(path)
     table = Table(str(path), ["neural"], lambda _: array)
     return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
 
@@ -79,17 +79,9 @@ def read_npz(
     """
     path = Path(path)
     with path.open("rb") as file:
-        magic = file.read(2)
-        if magic != b"PK":
-            raise DataIntegrityError(
-                f"{path} must be a .npz archive; it begins with {magic!r}. "
-                "It is damaged or of another format: export it again with np.savez."
-            )
-        file.seek(0)
-        with reading(path, "a .npz archive"):
-            archive = np.load(file, allow_pickle=False)
+        archive = npz_archive(file, path)
         if HEADER not in archive.files:
-            table = Table(str(path), archive.files, lambda key: _member(archive, key, path))
+            table = Table(str(path), archive.files, lambda key: npz_member(archive, key, path))
             return assemble(
                 table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
             )
@@ -128,11 +120,60 @@ def read_csv(
         DataIntegrityError: If the table is damaged or a neural column holds no numbers.
     """
     path = Path(path)
+    columns = csv_columns(path, header)
+    table = Table(str(path), list(columns), columns.__getitem__)
+    if neural is None:
+        neural = remaining(table, labels, trial)
+        log.warning("%s: columns taken as neurons: %s", path.name, ", ".join(map(str, neural)))
+    return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
+
+
+def npy_array(path: Path) -> np.ndarray:
+    """Returns the array of a `.npy` file; see `read_npy`."""
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic != b"\x93NUMPY":
+        raise DataIntegrityError(
+            f"{path} must be a .npy file; it begins with {magic!r}. Export it again with np.save."
+        )
+    with reading(path, "a .npy file"):
+        try:
+            # Mapped, so that a header that promises more than the file holds is found out.
+            return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        except ValueError as error:
+            raise _named(error, path) from error
+
+
+def npz_archive(file: BufferedReader, path: Path) -> NpzFile:
+    """Returns the archive in an open `.npz` file; `npz_member` reads its arrays."""
+    magic = file.read(2)
+    if magic != b"PK":
+        raise DataIntegrityError(
+            f"{path} must be a .npz archive; it begins with {magic!r}. "
+            "It is damaged or of another format: export it again with np.savez."
+        )
+    file.seek(0)
+    with reading(path, "a .npz archive"):
+        archive: NpzFile = np.load(file, allow_pickle=False)
+        return archive
+
+
+def npz_member(archive: NpzFile, key: str, path: Path) -> np.ndarray:
+    """Returns one array of an open `.npz` archive."""
+    with reading(path, "a .npz archive"):
+        try:
+            return np.asarray(archive[key])
+        except ValueError as error:
+            raise _named(error, path) from error
+
+
+def csv_columns(path: Path, header: bool | None = None) -> dict[str, np.ndarray]:
+    """Returns the columns of a table of text by name or number; see `read_csv`."""
     pandas = require("pandas", extra="data")
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     with reading(path, "a table of text in UTF-8"):
         first = _first_row(path, separator)
-    named = _is_header(first, path) if header is None else header
+    named = is_header(first, path) if header is None else header
     with reading(path, "a table of text in UTF-8"):
         with warnings.catch_warnings():
             # Rows that are too long are only a warning to pandas, which then cuts them.
@@ -146,20 +187,7 @@ def read_csv(
                 skipinitialspace=True,
             )
     keys = [str(key).strip() for key in frame.columns]
-    columns = {key: frame.iloc[:, index].to_numpy() for index, key in enumerate(keys)}
-    table = Table(str(path), keys, columns.__getitem__)
-    if neural is None:
-        neural = _remaining(table, labels, trial)
-        log.warning("%s: columns taken as neurons: %s", path.name, ", ".join(map(str, neural)))
-    return assemble(table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem)
-
-
-def _member(archive: NpzFile, key: str, path: Path) -> np.ndarray:
-    with reading(path, "a .npz archive"):
-        try:
-            return np.asarray(archive[key])
-        except ValueError as error:
-            raise _named(error, path) from error
+    return {key: frame.iloc[:, index].to_numpy() for index, key in enumerate(keys)}
 
 
 def _named(error: ValueError, path: Path) -> Exception:
@@ -182,7 +210,7 @@ def _first_row(path: Path, separator: str) -> list[str]:
     return [cell.strip().removeprefix("\ufeff") for cell in row]
 
 
-def _is_header(cells: list[str], path: Path) -> bool:
+def is_header(cells: list[str], path: Path) -> bool:
     """Whether the first row names the columns: words do, numbers do not."""
     unnamed_index = cells[0] == "" and len(cells) > 1
     numeric = [_is_number(cell) for cell in cells[unnamed_index:]]
@@ -205,7 +233,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _remaining(table: Table, labels: LabelKeys | None, trial: Key | None) -> list[Key]:
+def remaining(table: Table, labels: LabelKeys | None, trial: Key | None) -> list[Key]:
     """Every column that is neither a label nor the trial."""
     taken = {table.resolve(key, "labels") for key in as_mapping(labels, table.keys).values()}
     taken.add(TRIAL_KEY if trial is None else table.resolve(trial, "trial"))

@@ -11,7 +11,7 @@ from ...types import Recording
 from ...utils.optional import require
 from .common import Key, Keys, LabelKeys, PathLike, Table, assemble, reading
 
-__all__ = ["read_hdf5", "walk_datasets"]
+__all__ = ["dataset_array", "read_hdf5", "walk_datasets"]
 
 
 def read_hdf5(
@@ -38,7 +38,7 @@ def read_hdf5(
     with file:
         with reading(path, "an HDF5 file"):
             datasets = dict(walk_datasets(file, path))
-        table = Table(str(path), list(datasets), lambda key: _load(datasets[key], path))
+        table = Table(str(path), list(datasets), lambda key: dataset_array(datasets[key], path))
         return assemble(
             table, neural=neural, labels=labels, trial=trial, bin_s=bin_s, name=path.stem
         )
@@ -93,7 +93,8 @@ def _outside(path: Path, name: str, what: str, target: str) -> DataIntegrityErro
     )
 
 
-def _load(dataset: Any, path: Path) -> np.ndarray:
+def dataset_array(dataset: Any, path: Path) -> np.ndarray:
+    """Returns the numbers or strings of one dataset."""
     h5py = require("h5py", extra="data")
     with reading(path, "an HDF5 file"):
         if h5py.check_string_dtype(dataset.dtype) is not None:

@@ -1,0 +1,60 @@
+"""What a fitted estimator does with data: embed them, and say how well it fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..metrics.goodness_of_fit import GoodnessOfFit
+from ..solver.evaluate import goodness_of_fit
+from ..utils.seeding import Streams, derive_seed
+from .build import make_loader
+from .inputs import Session, as_sessions, checked_recording, checked_sessions
+
+if TYPE_CHECKING:
+    from .cebra import CEBRA
+
+__all__ = ["embeddings", "judged"]
+
+
+def embeddings(
+    estimator: CEBRA, sessions: Sequence[Session], session_id: int | None
+) -> list[Float[np.ndarray, "_ dims"]]:
+    """Returns the embedding of each session, see `CEBRA.transform`."""
+    numbers = range(len(sessions)) if session_id is None else [session_id]
+    points = []
+    for number, session in zip(numbers, sessions, strict=True):
+        named = number if estimator.num_sessions_ > 1 else None
+        recording = checked_recording(estimator, session, named, fitted=True, min_samples=1)
+        embedding = estimator.solver_.transform(
+            recording.neural,
+            recording.segments,
+            session=number,
+            pad=estimator.pad_before_transform,
+        )
+        points.append(embedding.cpu().numpy())
+    return points
+
+
+def judged(
+    estimator: CEBRA,
+    given: tuple[Any, Any, Sequence[Any], Any],
+    session_id: int | None,
+    num_batches: int,
+) -> GoodnessOfFit:
+    """Returns the goodness of fit of `(X, y, labels, trial)`, see `CEBRA.goodness_of_fit`."""
+    solver = estimator.solver_
+    if session_id is None:
+        sessions, model = checked_sessions(estimator, *given, fitted=True), solver.model
+    else:
+        named = session_id if estimator.num_sessions_ > 1 else None
+        (session,) = as_sessions(*given)
+        sessions = [checked_recording(estimator, session, named, fitted=True)]
+        model = solver.encoder(session_id)
+    seed = derive_seed(estimator.random_state_, Streams.EVALUATION)
+    size = min(estimator.batch_size or 512, *map(len, sessions))
+    loader = make_loader(estimator, sessions, seed, estimator.device_, num_batches, size)
+    return goodness_of_fit(model, solver.objectives[0], loader)

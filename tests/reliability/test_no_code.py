@@ -1,0 +1,209 @@
+"""Rows 51 and 52: no file runs code, whoever reads it."""
+
+import ast
+import hashlib
+import importlib
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import cebra_ethan
+from cebra_ethan import CEBRA
+from cebra_ethan.data.readers import READERS
+from cebra_ethan.datasets import DATASETS
+from cebra_ethan.datasets.files import SHA256
+from cebra_ethan.errors import CheckpointError, DataIntegrityError
+from cebra_ethan.solver.base import SingleSessionSolver
+from tests.reliability.checkpoints import CEBRA_PT, PREFIX, Bomb, parts, torch_file
+
+pytestmark = pytest.mark.usefixtures("without_type_checks")
+
+
+def _pickled(bomb):
+    return pickle.dumps(bomb, protocol=4)
+
+
+def _pickled_zero(bomb):
+    return pickle.dumps(bomb, protocol=0)
+
+
+def _npy_bomb(bomb):
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([[bomb]], dtype=object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def _npz_bomb(bomb):
+    buffer = io.BytesIO()
+    np.savez(buffer, neural=np.array([[bomb]], dtype=object), cebra_ethan_recording=np.array("{}"))
+    return buffer.getvalue()
+
+
+def _torch_bomb(bomb):
+    return torch_file({"model": bomb})
+
+
+def _torch_old_bomb(bomb):
+    buffer = io.BytesIO()
+    torch.save({"model": bomb}, buffer, _use_new_zipfile_serialization=False)
+    return buffer.getvalue()
+
+
+def _checkpoint_bomb(bomb):
+    body = _pickled(bomb)
+    return PREFIX.pack(b"CEBRAETH", len(body), hashlib.sha256(body).digest()) + body
+
+
+WEAPONS = {
+    "pickle": _pickled,
+    "pickle 0": _pickled_zero,
+    "npy": _npy_bomb,
+    "npz": _npz_bomb,
+    "torch": _torch_bomb,
+    "torch, old": _torch_old_bomb,
+    "checkpoint": _checkpoint_bomb,
+}
+PACKAGE = Path(cebra_ethan.__file__).parent
+LOADING = ("load", "read", "from_file", "open", "restore", "import")
+
+
+def _public_loaders():
+    """Returns every public function and method that is named like one that reads a file."""
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        module = ".".join(("cebra_ethan", *file.relative_to(PACKAGE).with_suffix("").parts))
+        for node in ast.parse(file.read_text()).body:
+            members = node.body if isinstance(node, ast.ClassDef) else [node]
+            prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
+            for one in members:
+                if isinstance(one, ast.FunctionDef) and one.name.startswith(LOADING):
+                    found.add(f"{module}:{prefix}{one.name}")
+    return found
+
+
+def _named(loader):
+    module, _, name = loader.partition(":")
+    target = importlib.import_module(module)
+    for part in name.split("."):
+        target = getattr(target, part)
+    return target
+
+
+def _plain_loader(path, loader):
+    return _named(loader)(path)
+
+
+def _solver_loader(path, loader):
+    return SingleSessionSolver(*parts()).load(path)
+
+
+def _dataset_loader(path, loader):
+    """Puts the file where the published one is expected, at every name."""
+    root = path.parent / "data"
+    for relative in SHA256:
+        (root / relative).parent.mkdir(parents=True, exist_ok=True)
+        (root / relative).write_bytes(path.read_bytes())
+    function = _named(loader)
+    prefix = "" if "registry" in loader else "rat-"
+    names = [name.removeprefix(prefix) for name in DATASETS if "simulated" not in name]
+    for name in names[:-1]:
+        with pytest.raises(DataIntegrityError, match="SHA-256"):
+            function(name, root=root)
+    return function(names[-1], root=root)
+
+
+def _estimator_reader(path, loader):
+    return _named(loader)(CEBRA, path, "cpu")
+
+
+SPECIAL = {
+    "cebra_ethan.estimator.persistence:read_estimator": _estimator_reader,
+    "cebra_ethan.solver.base:SingleSessionSolver.load": _solver_loader,
+    "cebra_ethan.datasets.registry:load_dataset": _dataset_loader,
+    "cebra_ethan.datasets.hippocampus:load_rat": _dataset_loader,
+}
+TAKE_NO_FILE = {  # a mapping in memory that one of the loaders above has read
+    "cebra_ethan.solver.base:SingleSessionSolver.load_state_dict",
+    "cebra_ethan.solver.callbacks:EarlyStopping.load_state_dict",
+    "cebra_ethan.solver.history:History.load_state_dict",
+}
+EMBEDDED = {
+    "cebra_ethan.cli",  # its readers go through READERS, see `tests/test_cli.py`
+    "cebra_ethan.data.readers.common",
+}
+LOADERS = sorted(
+    loader for loader in _public_loaders() - TAKE_NO_FILE if not loader.startswith(tuple(EMBEDDED))
+)
+
+
+def test_row51_the_list_of_loaders_is_made_from_the_package():
+    names = {loader.partition(":")[2] for loader in LOADERS}
+    readers = {reader.__name__ for reader in READERS.values()}
+    assert names >= {*readers, "CEBRA.load", "SingleSessionSolver.load", "load_state"}
+    assert names >= {"load_dataset", "read", "read_recording", "read_estimator"}
+    assert _public_loaders() >= TAKE_NO_FILE
+
+
+def test_row51_the_bomb_is_one(tmp_path):
+    pickle.loads(_pickled(Bomb(tmp_path / "marker")))
+    assert (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("weapon", WEAPONS)
+@pytest.mark.parametrize("loader", LOADERS)
+def test_row51_no_loader_runs_code(loader, weapon, tmp_path):
+    marker = tmp_path / "marker"
+    content = WEAPONS[weapon](Bomb(marker))
+    for suffix in sorted({".ckpt", ".pt", ".pkl", *READERS}):
+        path = tmp_path / f"file{suffix}"
+        path.write_bytes(content)
+        call = SPECIAL.get(loader, _plain_loader)
+        with pytest.raises((ValueError, OSError), match=r"\S"):
+            call(path, loader)
+        assert not marker.exists()
+
+
+def test_row51_pickles_are_named(tmp_path):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(_pickled(Bomb(tmp_path / "marker")))
+    with pytest.raises(ValueError, match="pickle is not allowed"):
+        cebra_ethan.data.readers.read(path)
+    with pytest.raises(CheckpointError, match=r"a\.pkl looks like a pickle"):
+        CEBRA.load(path)
+
+
+def test_row51_nothing_in_the_package_can_unpickle():
+    """No call of the package names a function that runs code from a file."""
+    banned = {"pickle", "dill", "cloudpickle", "shelve", "marshal"}
+    calls = {("torch", "load"), ("joblib", "load"), ("yaml", "load"), ("yaml", "unsafe_load")}
+    seen = 0
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                assert not banned & {name.name.split(".")[0] for name in node.names}, file
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] not in banned, file
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = getattr(node.func.value, "id", "")
+                assert (owner, node.func.attr) not in calls, file
+                for keyword in node.keywords:
+                    if keyword.arg == "allow_pickle":
+                        assert keyword.value.value is False, file
+                        seen += 1
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec"), file
+    assert seen
+
+
+@pytest.mark.parametrize("is_malicious", [False, True])
+def test_row52_a_checkpoint_of_cebra_is_named_and_refused(is_malicious, tmp_path):
+    path = tmp_path / "cebra.pt"
+    args = Bomb(tmp_path / "marker") if is_malicious else CEBRA_PT["args"]
+    path.write_bytes(torch_file({**CEBRA_PT, "args": args}))
+    with pytest.raises(CheckpointError, match=rf"{path} looks like .*cebra checkpoint \(\.pt\)"):
+        CEBRA.load(path)
+    assert not (tmp_path / "marker").exists()
