@@ -12,6 +12,7 @@ __all__ = [
     "DataError",
     "DataIntegrityError",
     "DataTypeError",
+    "FolderInUseError",
     "InvalidParameterError",
     "MissingDependencyError",
     "TrainingDivergedError",
@@ -40,6 +41,10 @@ class CheckpointError(CebraError, ValueError):
 
 class DataIntegrityError(CebraError, ValueError):
     """A data file is damaged, refused, or not what its name promises."""
+
+
+class FolderInUseError(CebraError, RuntimeError):
+    """Another training writes into the folder."""
 
 
 class TrainingDivergedError(CebraError, ArithmeticError):

@@ -68,6 +68,7 @@ PARAMETERS = (
     Option("scheduler", Literal["linear", "cosine", "one-cycle"] | None, None, "learning rate"),
     Option("causal", bool, False, "let no point depend on the future"),
     Option("prior", Literal["empirical", "uniform"] | None, None, "how references are drawn"),
+    Option("shared_trunk", bool, False, "share layers between sessions, of which there is one"),
 )  # fmt: skip
 """Defaults are those of `CEBRA`, but encoder, batch, seed and progress suit a first try."""
 

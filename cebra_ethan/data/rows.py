@@ -19,7 +19,7 @@ __all__ = ["Classes", "coordinates", "joint_class", "labels_kind", "names", "pic
 log = logging.getLogger(__name__)
 
 _SCALE_RATIO = 100.0  # label columns whose spreads differ by more are worth a warning
-_MANY_CLASSES = 100  # integers with more values are rather numbers than names
+_FEW_CLASSES, _MANY_CLASSES = 10, 100  # integers with more values are rather numbers than names
 
 
 def valid_rows(
@@ -174,7 +174,8 @@ def _warn_of_scales(titles: Sequence[str], position: Float[Tensor, "bins columns
 
 
 def _warn_of_many_classes(name: str, num_classes: int, num_bins: int) -> None:
-    if min(_MANY_CLASSES, num_bins / 2) < num_classes < num_bins:  # all differ: an error follows
+    usual = min(_MANY_CLASSES, max(_FEW_CLASSES, num_bins / 2))
+    if usual < num_classes < num_bins:  # if all differ, an error follows
         warnings.warn(
             f"the label {name!r} holds integers, so each value is a class, and there are very "
             f"many (over {_MANY_CLASSES}, or half of the time bins). Pass floats for a continuous "

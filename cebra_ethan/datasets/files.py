@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import DataIntegrityError
@@ -10,15 +11,15 @@ __all__ = ["DATA_VARIABLE", "SHA256", "data_root", "verified_path"]
 
 DATA_VARIABLE = "CEBRA_ETHAN_DATA"
 
-# Relative path -> SHA-256, from the SHA256SUMS file of the data folder.
-SHA256 = {
-    "rat_hippocampus/achilles.npz": (
-        "2c18a5029a2b4b106ed77f358410015856477f4d6d087616481d8fd9d8cc4497"
-    ),
-    "rat_hippocampus/buddy.npz": (
-        "4f62ee6b841d6b2d83c3aefafba3c5b0c40ce78c9f6fcb98a42a300aa1c008e9"
-    ),
+SHA256: Mapping[str, str] = {
+    name: digest
+    for digest, name in (
+        line.split()
+        for line in (Path(__file__).with_name("checksums.txt")).read_text().split("\n")
+        if line
+    )
 }
+"""Relative path to SHA-256, from the list that lies beside the published files."""
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InvalidParameterError
 from ..types import Recording
 from .hippocampus import load_rat, simulate_rat
+from .mouse import MICE, load_mouse
 
 __all__ = ["DATASETS", "list_datasets", "load_dataset"]
 
@@ -21,6 +22,7 @@ def _simulated(simulate: Callable[..., Recording]) -> Callable[..., Recording]:
 
 
 DATASETS: Mapping[str, Callable[..., Recording]] = {
+    **{f"mouse-{mouse}": partial(load_mouse, mouse) for mouse in MICE},
     "rat-achilles": partial(load_rat, "achilles"),
     "rat-buddy": partial(load_rat, "buddy"),
     "rat-simulated": _simulated(simulate_rat),

@@ -2,18 +2,28 @@
 
 import contextlib
 import os
+import re
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["TEMPORARY_SUFFIX", "atomic_write", "sweep_temporary"]
+__all__ = [
+    "TEMPORARY_SUFFIX",
+    "atomic_write",
+    "is_alive",
+    "sweep_temporary",
+    "temporary_prefix",
+]
 
 TEMPORARY_SUFFIX = ".partial"
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def atomic_write(
+    path: str | os.PathLike[str], keep: str | os.PathLike[str] | None = None
+) -> Iterator[IO[bytes]]:
     """Opens a file for writing that takes its name only when all of it is on disk.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is
@@ -22,6 +32,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Args:
         path: Where the file will be; missing folders are made.
+        keep: The name that an old file at `path` takes, in the same folder. It has both names
+            for a moment, so that one of them is there at every time.
 
     Yields:
         A binary file to write to.
@@ -40,7 +52,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
-        prefix=f".{target.name}.{os.getpid()}.", suffix=TEMPORARY_SUFFIX, dir=target.parent
+        prefix=temporary_prefix(target), suffix=TEMPORARY_SUFFIX, dir=target.parent
     )
     try:
         with os.fdopen(handle, "wb") as file:
@@ -48,6 +60,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
+        if keep is not None:
+            _rename_old(target, Path(keep), temporary)
         os.replace(temporary, target)
     except OSError as error:
         if error.filename is None and error.errno is not None:
@@ -60,7 +74,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def sweep_temporary(folder: str | os.PathLike[str]) -> list[Path]:
-    """Removes what a killed writer left in a folder; files of living processes stay.
+    """Removes what a killed writer left in a folder.
+
+    Files of living processes stay, and those of other hosts, of whose processes nothing is known.
 
     Args:
         folder: Where `atomic_write` was used; may be missing.
@@ -70,14 +86,22 @@ def sweep_temporary(folder: str | os.PathLike[str]) -> list[Path]:
     """
     swept = []
     for file in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
-        pid = file.name.split(".")[-3]
-        if pid.isdigit() and not _is_alive(int(pid)):
+        host, pid = ["", "", *file.name.split(".")][-4:-2]
+        if host == _host() and pid.isdigit() and not is_alive(int(pid)):
             file.unlink(missing_ok=True)
             swept.append(file)
     return swept
 
 
-def _is_alive(pid: int) -> bool:
+def temporary_prefix(path: Path) -> str:
+    """Returns how the name of a temporary file begins, so that it is swept if we die."""
+    return f".{path.name}.{_host()}.{os.getpid()}."
+
+
+def is_alive(pid: int) -> bool:
+    """Returns whether this host may have a process of that number."""
+    if os.name != "posix":  # elsewhere signal 0 is not a question
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -85,6 +109,27 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _host() -> str:
+    """Returns the name of this host without dots, which separate the parts of a name."""
+    return re.sub(r"\W", "-", socket.gethostname())[:40]
+
+
+def _rename_old(target: Path, kept: Path, temporary: str) -> None:
+    second = f"{temporary.removesuffix(TEMPORARY_SUFFIX)}_{TEMPORARY_SUFFIX}"
+    try:
+        os.link(target, second)
+    except FileNotFoundError:  # there is no old file
+        return
+    except OSError:  # a disk without second names
+        os.replace(target, kept)
+        return
+    try:
+        os.replace(second, kept)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(second)
 
 
 def _umask() -> int:

@@ -75,8 +75,6 @@ class ByteStream:
             taken = bytes(self._buffer[:num_bytes])
             self._buffer = self._buffer[num_bytes:]
             return taken
-        if num_bytes > self.limit:
-            raise EOFError(f"{num_bytes} bytes are promised")
         parts: list[memoryview] = [self._buffer]
         missing = num_bytes - len(self._buffer)
         self._buffer = memoryview(b"")

@@ -154,7 +154,7 @@ def _tensor(machine: Machine, args: tuple[Any, ...]) -> Tensor:
     count = math.prod(size)
     steps = zip(size, stride, strict=True)
     last = offset + sum((length - 1) * step for length, step in steps)
-    if count and last >= storage.numel():
+    if count and last >= storage.numel():  # exact, where 64 bits could wrap around
         raise ValueError("a tensor is larger than its storage")
     if count > storage.numel():  # an expanded tensor: few numbers seen many times
         machine.stream.charge(count * storage.dtype.itemsize)

@@ -278,6 +278,8 @@ def test_phy_counts_spikes(tmp_path):
     assert slow.neural.shape == (30, 2)
     cut = read(tmp_path / "sorted", bin_s=0.1, duration_s=0.25, labels={"x": [0.5, 1.5, 2.5]})
     assert cut.neural[:, 1].tolist() == [0, 1, 1]
+    shorter = read(tmp_path / "sorted", bin_s=0.1, duration_s=0.2)
+    assert shorter.neural.tolist() == [[2, 0], [0, 1]]
     with pytest.raises(DataError, match=r"got bin_s=None\. Pass bin_s="):
         read(tmp_path / "sorted")
     with pytest.raises(DataError, match=r"groups mua; .* has good, noise"):

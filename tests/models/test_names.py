@@ -88,9 +88,14 @@ def test_rows_that_keep_every_bin_and_rows_that_do_not():
     assert factors == {name: int(name.split("-")[2][0]) for name in SUBSAMPLED}
 
 
-@pytest.mark.parametrize("old", ALIASES)
-def test_an_old_name_is_the_new_one(old):
+@pytest.mark.parametrize(
+    ("old", "factor", "span"),
+    [("resample-model", 4, 40), ("resample5-model", 4, 20), ("resample1-model", 2, 4)],
+)
+def test_an_old_name_is_the_new_one(old, factor, span):
+    model = resolve_model(old)(3, 8, 2)
     assert resolve_model(old) is resolve_model(ALIASES[old])
+    assert (model.resample_factor, model.offset.span) == (factor, span)
 
 
 @pytest.mark.parametrize(("low", "high"), [(10, 5), (5, 10), (1, 1000), (7, 33)])

@@ -316,6 +316,9 @@ def test_a_small_file_cannot_unfold_without_end(packed, monkeypatch):
         rebuild(packed(zeros), "a file")
     monkeypatch.setattr("cebra_ethan.utils.inflate.MIN_LIMIT_BYTES", 1 << 24)
     assert len(rebuild(packed(zeros), "a file")) == 1 << 23
+    one = b"\x8e" + struct.pack("<Q", 1 << 20) + bytes(1 << 20) + b"0"
+    with pytest.raises(DataIntegrityError, match="a file asks for over"):
+        rebuild(packed(b"\x80\x04" + one * 20 + b"N."), "a file")
 
 
 def test_copies_are_counted(monkeypatch):

@@ -1,0 +1,273 @@
+"""Joint against single training, and adaptation to an animal that was held out, beside `cebra`.
+
+Run it in an environment that has the library, once for each, then print the table::
+
+    python benchmarks/sessions.py --library cebra_ethan --data-root ../shared/data
+    python benchmarks/sessions.py --library cebra --data-root ../shared/data
+    python benchmarks/sessions.py --table
+
+Recordings: the two rats; six mice, one recording each; one mouse over eight days (frames in which
+a mouse is slower than 4 cm/s are left out). Recipe: first 80 % of the time for training, last
+20 % for test; 3-D, offset10-model, 32 units, batch 512 for each session, learning rate 3e-4,
+temperature 1, time offset 10, labels position and one-hot direction. Training and test parts are
+transformed apart; a kNN regression (cosine) decodes the position as in rats.py. Consistency is
+the R2 of a linear map between the bin means of two sessions, in bins of position and in bins of
+position and direction: on the test part, which no encoder saw, and on the training part, as
+published. A run is a file of its own; one that is there is not repeated.
+
+Adaptation: an encoder trained on all animals but one (for `cebra`, on the first one, since it
+adapts models of one session alone) gets a new input layer and is trained on the one left out.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rats import decode
+
+MICE = ("C6M4", "C7M4", "C11M1", "C12M4", "C13M1", "C16M4")
+SETS = {
+    "rats": [f"rat_hippocampus/{name}.npz" for name in ("achilles", "buddy")],
+    "mice": [f"mouse_ca1_linear_track/{name}_A_s1.npz" for name in MICE],
+    "days": [f"mouse_ca1_linear_track/C6M4_A_s{day}.npz" for day in range(1, 9)],
+}
+STEPS = {"rats": 3000, "mice": 1000, "days": 1000}
+ADAPT_STEPS = (100, 500)
+MODES = ("joint", "single", "adapt", "scratch")
+NUM_EDGES = 17  # 16 bins of position, 10 and 6 cm wide
+MIN_SPEED_CM_S = 4.0
+
+Session = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def main() -> None:
+    """Runs what is missing, or prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--library", choices=("cebra_ethan", "cebra"))
+    parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path("runs/sessions"))
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="instead of those of the recipe")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="print what is there")
+    options = parser.parse_args()
+    if options.table or options.library is None:
+        print(table(options.out, options.data_root))
+        return
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for seed in range(options.seeds):
+        for name in options.sets:
+            sessions = [load(options.data_root / file) for file in SETS[name]]
+            for mode in options.modes:
+                path = options.out / f"{options.library}-{name}-{mode}-{seed}.npz"
+                if not path.exists():
+                    steps = options.steps or STEPS[name]
+                    start = time.perf_counter()
+                    parts = RUNS[mode](options.library, sessions, seed, steps)
+                    seconds = time.perf_counter() - start
+                    np.savez_compressed(path, seconds=seconds, steps=steps, **parts)
+                    print(f"{path.stem}: {seconds:.0f} s", flush=True)
+
+
+def load(path: Path) -> Session:
+    """Returns activity, position (m) and one-hot direction of one recording."""
+    with np.load(path, allow_pickle=False) as file:
+        if "spikes" in file:
+            position = file["position"].astype(np.float64)
+            return file["spikes"].astype(np.float32), position, file["direction"].astype(float)
+        neural = np.zeros(tuple(file["shape"]), dtype=np.float32)
+        neural[file["event_frame"], file["event_cell"]] = file["event_amplitude"]
+        speed = file["velocity_cm_s"].astype(float)
+        rows = np.abs(speed) >= MIN_SPEED_CM_S
+        direction = np.stack([speed < 0, speed >= 0], axis=1).astype(float)
+        return neural[rows], file["position_cm"][rows] / 100.0, direction[rows]
+
+
+def train_part(session: Session) -> Session:
+    """Returns the first 80 %."""
+    border = int(0.8 * len(session[0]))
+    return session[0][:border], session[1][:border], session[2][:border]
+
+
+def test_part(session: Session) -> Session:
+    """Returns the last 20 %."""
+    border = int(0.8 * len(session[0]))
+    return session[0][border:], session[1][border:], session[2][border:]
+
+
+def labels(session: Session) -> np.ndarray:
+    """Returns what the encoder is trained with, `(T, 3)`."""
+    return np.column_stack(session[1:]).astype(np.float32)
+
+
+def estimator(library: str, seed: int, steps: int, adapt_steps: int = 500) -> Any:
+    """Returns an unfitted estimator of either library."""
+    settings: dict[str, Any] = {
+        "model_architecture": "offset10-model",
+        "batch_size": 512,
+        "learning_rate": 3e-4,
+        "output_dimension": 3,
+        "max_iterations": steps,
+        "max_adapt_iterations": adapt_steps,
+        "time_offsets": 10,
+        "num_hidden_units": 32,
+        "conditional": "time_delta",
+        "device": "cpu",
+    }
+    if library == "cebra":
+        from cebra import CEBRA
+
+        torch.manual_seed(seed)  # its weights; its sampling takes no seed
+        np.random.seed(seed)  # noqa: NPY002 - the generator that it reads
+        return CEBRA(**settings)
+    from cebra_ethan import CEBRA
+
+    return CEBRA(**settings, random_state=seed)
+
+
+def embedded(model: Any, sessions: list[Session], first: int = 0) -> dict[str, np.ndarray]:
+    """Returns the embeddings of both parts of each session, by name."""
+    several = len(sessions) > 1
+    found = {}
+    for number, session in enumerate(sessions):
+        which = {"session_id": number} if several else {}
+        for part, cut in (("train", train_part), ("test", test_part)):
+            found[f"{part}_{first + number}"] = model.transform(cut(session)[0], **which)
+    return found
+
+
+def joint(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
+    """Trains all sessions together."""
+    parts = [train_part(one) for one in sessions]
+    model = estimator(library, seed, steps)
+    model.fit([one[0] for one in parts], [labels(one) for one in parts])
+    return embedded(model, sessions)
+
+
+def single(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
+    """Trains each session by itself."""
+    found = {}
+    for number, session in enumerate(sessions):
+        part = train_part(session)
+        model = estimator(library, seed, steps).fit(part[0], labels(part))
+        found |= embedded(model, [session], number)
+    return found
+
+
+def adapt(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
+    """Trains without the last session, then adapts to it."""
+    parts = [train_part(one) for one in sessions]
+    last, found = parts[-1], {}
+    for adapt_steps in ADAPT_STEPS:
+        model = estimator(library, seed, steps, adapt_steps)
+        if library == "cebra" or len(sessions) == 2:
+            model.fit(parts[0][0], labels(parts[0]))
+        else:
+            model.fit([one[0] for one in parts[:-1]], [labels(one) for one in parts[:-1]])
+        start = time.perf_counter()
+        which = {}
+        if library == "cebra":
+            model.fit(last[0], labels(last), adapt=True)
+        else:
+            model.adapt(last[0], labels(last))
+            which = {"session_id": len(sessions) - 1} if len(sessions) > 2 else {}
+        found[f"seconds_{adapt_steps}"] = np.asarray(time.perf_counter() - start)
+        found[f"train_{adapt_steps}"] = model.transform(last[0], **which)
+        found[f"test_{adapt_steps}"] = model.transform(test_part(sessions[-1])[0], **which)
+    return found
+
+
+def scratch(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
+    """Trains on the last session alone, for as many steps as it is adapted with."""
+    last, found = train_part(sessions[-1]), {}
+    for adapt_steps in ADAPT_STEPS:
+        model = estimator(library, seed, adapt_steps)
+        start = time.perf_counter()
+        model.fit(last[0], labels(last))
+        found[f"seconds_{adapt_steps}"] = np.asarray(time.perf_counter() - start)
+        found[f"train_{adapt_steps}"] = model.transform(last[0])
+        found[f"test_{adapt_steps}"] = model.transform(test_part(sessions[-1])[0])
+    return found
+
+
+RUNS = {"joint": joint, "single": single, "adapt": adapt, "scratch": scratch}
+
+
+def table(folder: Path, root: Path) -> str:
+    """Returns mean and standard deviation over seeds of everything that is there."""
+    scores: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    for path in sorted(folder.glob("*.npz")):
+        library, name, mode, _ = path.stem.split("-")
+        sessions = [load(root / file) for file in SETS[name]]
+        with np.load(path, allow_pickle=False) as file:
+            kept = scores.setdefault((name, mode, library), {})
+            for key, value in evaluate(dict(file), sessions, mode).items():
+                kept.setdefault(key, []).append(value)
+    lines = [f"{'':46}{'cebra_ethan':>22}{'cebra':>22}{'ratio':>8}"]
+    for name in SETS:
+        for mode in MODES:
+            pair = [scores.get((name, mode, library), {}) for library in ("cebra_ethan", "cebra")]
+            for key in dict.fromkeys([*pair[0], *pair[1]]):
+                cells = [summary(one.get(key, [])) for one in pair]
+                means = [np.mean(one.get(key, [np.nan])) for one in pair]
+                lines.append(
+                    f"{name:6}{mode:9}{key:31}{cells[0]:>22}{cells[1]:>22}"
+                    f"{means[0] / means[1]:8.3f}"
+                )
+    return "\n".join(["mean ± s.d. over seeds (n)", "", *lines])
+
+
+def summary(values: list[float]) -> str:
+    """Returns mean, spread and number of values."""
+    if not values:
+        return "not run"
+    spread = f"{np.std(values, ddof=1):5.2f}" if len(values) > 1 else "    -"
+    return f"{np.mean(values):7.2f} ± {spread} ({len(values)})"
+
+
+def evaluate(found: dict[str, np.ndarray], sessions: list[Session], mode: str) -> dict[str, float]:
+    """Returns median errors in cm and consistencies in % of one run."""
+    result = {}
+    if mode in ("adapt", "scratch"):
+        position = [cut(sessions[-1])[1] for cut in (train_part, test_part)]
+        for steps in ADAPT_STEPS:
+            points = [found[f"{part}_{steps}"] for part in ("train", "test")]
+            error = decode(points[0], position[0], points[1], position[1])["median"]
+            result[f"error after {steps} steps (cm)"] = error
+        return result
+    for number, session in enumerate(sessions):
+        position = [cut(session)[1] for cut in (train_part, test_part)]
+        points = [found[f"{part}_{number}"] for part in ("train", "test")]
+        error = decode(points[0], position[0], points[1], position[1])["median"]
+        result[f"error {number} (cm)"] = error
+    result["error, mean of all (cm)"] = float(np.mean(list(result.values())))
+    for part, cut in (("test", test_part), ("train", train_part)):
+        points = [found[f"{part}_{number}"] for number in range(len(sessions))]
+        cuts = [cut(one) for one in sessions]
+        for text, both in (("position", False), ("position, direction", True)):
+            result[f"consistency {part}, {text} (%)"] = consistency(points, cuts, both)
+    return result
+
+
+def consistency(points: list[np.ndarray], sessions: list[Session], direction: bool) -> float:
+    """Returns the mean R2 in % over ordered pairs of sessions."""
+    from cebra_ethan.metrics.consistency import consistency_score
+    from cebra_ethan.types import Label
+
+    bins: list[Any] = [Label(one[1]) for one in sessions]
+    if direction:
+        bins = [
+            (label, Label(one[2].argmax(axis=1)))
+            for label, one in zip(bins, sessions, strict=True)
+        ]
+    return float(100 * consistency_score(points, bins, num_bins=NUM_EDGES).scores.mean())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Signals that end a training between two steps, not inside one."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from .train import Losses
+
+__all__ = ["EXIT_CODE", "Interrupts"]
+
+log = logging.getLogger(__name__)
+
+EXIT_CODE = 143
+"""Of a program whose training `SIGTERM` or `SIGUSR1` ended; 128 + 15, one code for both."""
+
+_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+
+_Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class Interrupts:
+    """Holds signals back while a training runs, and ends it after the step in which one came.
+
+    A callback for the loop, used around it as a context: the step ends, all callbacks see it and
+    finish, which writes the checkpoint, the former handlers come back, and then `SIGINT` (Ctrl-C)
+    raises `KeyboardInterrupt`, `SIGTERM` and `SIGUSR1` raise `SystemExit(143)`. Job schedulers
+    send the latter two before they take a machine away (Slurm: `--signal=USR1@60`); the job that
+    is run next continues with `resume=True`. A second Ctrl-C raises `KeyboardInterrupt` at once.
+
+    A program that has a handler of its own for one of these signals, or ignores it, keeps it.
+    Outside the main thread, where Python delivers no signals, nothing is changed.
+
+    Args:
+        checkpoint: Where the checkpoint will be; without, `SIGTERM` and `SIGUSR1` act as ever.
+
+    Attributes:
+        received: The signal that ended the training, or `None`.
+
+    Example:
+        >>> with Interrupts() as interrupts:
+        ...     signal.raise_signal(signal.SIGINT)
+        ...     print(interrupts.after_step(7, {}))
+        Traceback (most recent call last):
+        KeyboardInterrupt: training was ended by SIGINT after step 7
+    """
+
+    def __init__(self, checkpoint: Path | None = None) -> None:
+        self.checkpoint = checkpoint
+        self.received: int | None = None
+        self._step: int | None = None
+        self._before: dict[int, _Handler] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        numbers = [signal.SIGINT]  # first, so that Ctrl-C cannot come between the two others
+        if self.checkpoint is not None:
+            numbers += [
+                getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)
+            ]
+        for number in numbers:
+            before = signal.getsignal(number)
+            if before in _DEFAULTS or isinstance(getattr(before, "__self__", None), Interrupts):
+                self._before[number] = before
+                signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, before in reversed(self._before.items()):
+            signal.signal(number, before)
+        if self.received is None or isinstance(error, (KeyboardInterrupt, SystemExit)):
+            return
+        where = "" if self._step is None else f" after step {self._step}"
+        text = f"training was ended by {signal.Signals(self.received).name}{where}"
+        if self.checkpoint is not None:
+            text += f"; resume=True continues from {self.checkpoint}"
+        if self.received == signal.SIGINT:
+            raise KeyboardInterrupt(text)
+        log.warning("%s", text)
+        raise SystemExit(EXIT_CODE)
+
+    def after_step(self, step: int, losses: Losses) -> str | None:
+        """Ends the training if a signal came."""
+        self._step = step
+        if self.received is None:
+            return None
+        return f"{signal.Signals(self.received).name} came by step {step}"
+
+    def finish(self) -> None:
+        """Has nothing to do; what was received is raised when the context ends."""
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        again = number == signal.SIGINT and self.received is not None
+        if self.received in (None, signal.SIGINT):  # one that ends the program comes first
+            self.received = number
+        if again:
+            raise KeyboardInterrupt("the second Ctrl-C")
