@@ -6,17 +6,21 @@ similarities are divided by the temperature, :math:`\psi = \phi / \tau`. Criteri
 the embeddings: models do.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ..errors import DataError, InvalidParameterError
 from .similarity import Similarity, resolve_similarity
 
 __all__ = ["BaseInfoNCE", "Loss", "info_nce"]
+
+_BLOCK_ELEMENTS = 1 << 22  # similarities held at a time, 16 MiB
 
 
 class Loss(NamedTuple):
@@ -126,6 +130,9 @@ class BaseInfoNCE(nn.Module):
     ) -> Loss:
         """Returns the loss of a batch and its parts.
 
+        Large batches are taken in blocks of references, so that memory grows with `B` and not
+        with `B * B'`.
+
         Args:
             reference: `(B, D)`.
             positive: `(B, D)`, row `i` belongs to reference `i`.
@@ -135,6 +142,29 @@ class BaseInfoNCE(nn.Module):
             DataError: If the shapes do not belong together.
         """
         _check_shapes(reference, positive, negative)
+        num_negatives = negative.shape[-2]
+        num_rows = max(1, _BLOCK_ELEMENTS // num_negatives)
+        if len(reference) <= num_rows:
+            return self._whole(reference, positive, negative)
+        parts = zip(
+            reference.split(num_rows),
+            positive.split(num_rows),
+            negative.split(num_rows) if negative.ndim == 3 else itertools.repeat(negative),
+            strict=False,
+        )
+        losses = [  # each is computed again in the backward pass instead of being kept
+            checkpoint(self._whole, *part, use_reentrant=False, preserve_rng_state=False)
+            for part in parts
+        ]
+        shares = [len(part) / len(reference) for part in reference.split(num_rows)]
+        return Loss(
+            *(
+                torch.stack([w * one for w, one in zip(shares, each, strict=True)]).sum()
+                for each in zip(*losses, strict=True)
+            )
+        )
+
+    def _whole(self, reference: Tensor, positive: Tensor, negative: Tensor) -> Loss:
         scale = self.inverse_temperature
         attraction = self.similarity(reference, positive.unsqueeze(1)).squeeze(1) * scale
         return self.combine(attraction, self.similarity(reference, negative) * scale)
@@ -142,7 +172,10 @@ class BaseInfoNCE(nn.Module):
     def combine(
         self, positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]
     ) -> Loss:
-        """Returns the loss of similarities over temperature; another loss overrides this."""
+        """Returns the loss of similarities over temperature; another loss overrides this.
+
+        It must be a mean over references, since large batches are taken in parts.
+        """
         align, uniform = -positive.mean(), negative.logsumexp(dim=1).mean()
         return Loss(info_nce(positive, negative), align, uniform)
 

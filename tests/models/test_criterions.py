@@ -351,3 +351,38 @@ def test_a_constant_temperature_has_no_bound():
 def test_a_module_passes_through():
     module = FocalInfoNCE()
     assert make_criterion(module) is module
+
+
+@pytest.mark.parametrize("block", [1, 40, 160, 400])  # rows of a block: 1, 1, 4 and 10 of 11
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("mode", ["constant", "auto"])
+@pytest.mark.parametrize("distance", SIMILARITIES)
+@pytest.mark.parametrize("name", CRITERIONS)
+def test_blocks_do_not_show(name, distance, mode, shared, block, monkeypatch):
+    generator = torch.Generator().manual_seed(3)
+    shapes = [(11, 3), (11, 3), (40, 3) if shared else (11, 40, 3)]
+    inputs = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
+
+    def outcome():
+        criterion = make_criterion(name, distance, 0.7, mode).double()
+        leaves = [one.clone().requires_grad_() for one in inputs]
+        losses = criterion(*leaves)
+        losses.total.backward()
+        learned = [p.grad for p in criterion.parameters()]
+        return [*(one.detach() for one in losses), *(leaf.grad for leaf in leaves), *learned]
+
+    whole = outcome()
+    monkeypatch.setattr("cebra_ethan.models.info_nce._BLOCK_ELEMENTS", block)
+    torch.testing.assert_close(outcome(), whole, rtol=1e-12, atol=1e-14)
+
+
+def test_memory_of_a_large_batch_grows_with_its_rows(monkeypatch):
+    """What is kept for the backward pass is no matrix of similarities."""
+    kept = []
+    monkeypatch.setattr("cebra_ethan.models.info_nce._BLOCK_ELEMENTS", 1 << 14)
+    leaves = [torch.randn(1024, 3).requires_grad_() for _ in range(3)]
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
+        BaseInfoNCE()(*leaves).total.backward()
+    assert max(kept) <= 1 << 14
