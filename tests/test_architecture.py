@@ -35,8 +35,11 @@ IMPORT_MARGIN = {"cebra_ethan", "jaxtyping", "safetensors", "tqdm", "typing_exte
 PUBLIC_NAMES = {
     "cebra_ethan": ["CEBRA"],
     "cebra_ethan.data.dataset": ["NeuralDataset", "ContrastiveDataset", "BehavioralDataset"],
-    # MultiObjectiveLoader comes with multi-objective training
-    "cebra_ethan.data.loader": ["ContrastiveLoader", "AugmentedContrastiveLoader"],
+    "cebra_ethan.data.loader": [
+        "ContrastiveLoader",
+        "AugmentedContrastiveLoader",
+        "MultiObjectiveLoader",
+    ],
     "cebra_ethan.models.model": [
         "Offset1Model",
         "Offset5Model",

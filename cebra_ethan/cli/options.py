@@ -69,6 +69,15 @@ PARAMETERS = (
     Option("causal", bool, False, "let no point depend on the future"),
     Option("prior", Literal["empirical", "uniform"] | None, None, "how references are drawn"),
     Option("shared_trunk", bool, False, "share layers between sessions, of which there is one"),
+    Option("objectives", dict[str, Any] | None, None, "mapping of names to what is learned in "
+           "which dimensions: labels (none for time), dims, weight, ..."),
+    Option("balance", Literal["uncertainty", "gradnorm"] | None, None, "learn how much objectives "
+           "count"),
+    Option("regularizer", dict[str, Any] | None, None, "penalty on the Jacobian: mapping with "
+           "weight, schedule, num_projections"),
+    Option("num_queued_negatives", int | None, None, "negatives of former steps beside those of a "
+           "batch"),
+    Option("momentum", float, 0.999, "of the encoder that embeds them"),
 )  # fmt: skip
 """Defaults are those of `CEBRA`, but encoder, batch, seed and progress suit a first try."""
 

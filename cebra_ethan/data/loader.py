@@ -16,9 +16,15 @@ from ..utils.seeding import Streams, derive_seed, resolve_seed
 from .augment import AUGMENTATIONS, Compose
 from .dataset import ContrastiveDataset
 from .multisession import MultiSessionDataset
-from .sampler import Roll
+from .objectives import as_specs, behavior_and_time, make_joint_sampler
+from .sampler import Roll, Sampler
 
-__all__ = ["AugmentedContrastiveLoader", "ContrastiveLoader", "make_augmentation"]
+__all__ = [
+    "AugmentedContrastiveLoader",
+    "ContrastiveLoader",
+    "MultiObjectiveLoader",
+    "make_augmentation",
+]
 
 _STEPS_PER_SEARCH = 16  # one search for many steps is faster than many; the numbers are the same
 
@@ -74,7 +80,7 @@ class ContrastiveLoader:
         """Makes the loader draw whole windows of a receptive field; returns the loader."""
         if offset != self.offset:
             on_gpu = self.device.type == "cuda"  # elsewhere label search is a tree on the CPU
-            self.sampler = self.dataset.sampler(offset, self.device if on_gpu else "cpu")
+            self.sampler = self._make_sampler(offset, self.device if on_gpu else "cpu")
             self.recordings = tuple(_move(one, self.device) for one in self.dataset.recordings)
             self.scale = [one.neural.std(dim=0) for one in self.recordings]
             self.offset = offset
@@ -126,6 +132,9 @@ class ContrastiveLoader:
     @property
     def _num_ahead(self) -> int:
         return _STEPS_PER_SEARCH if self.batch_size is not None else 1
+
+    def _make_sampler(self, offset: Offset, device: torch.device | str) -> Sampler:
+        return self.dataset.sampler(offset, device)
 
     def _draw(self, steps: range | list[int]) -> dict[int, Indices]:
         device = self.sampler.device
@@ -187,6 +196,54 @@ class AugmentedContrastiveLoader(ContrastiveLoader):
             or make_augmentation({"noise_level": noise_level, **changes}),
             device=device,
         )
+
+
+class MultiObjectiveLoader(ContrastiveLoader):
+    """A `ContrastiveLoader` that draws one positive for each objective.
+
+    References and negatives are drawn once and shared, so that each window is embedded once. It
+    works for one recording and for several.
+
+    Args:
+        dataset: What to draw from. What an objective does not say is taken from its options.
+        batch_size: As for `ContrastiveLoader`.
+        num_steps: Likewise.
+        objectives: See `data.objectives.as_specs`; `None` learns behaviour, by all labels
+            together, and time. The solver needs as many, see `solver.objectives`.
+        options: Further keywords of `ContrastiveLoader`.
+
+    Raises:
+        DataError: If there is no label to learn behaviour by.
+        InvalidParameterError: If an objective is not well described.
+
+    Example:
+        >>> dataset = ContrastiveDataset(torch.randn(100, 5), labels={"place": torch.rand(100)})
+        >>> loader = MultiObjectiveLoader(dataset, batch_size=8)
+        >>> [objective.name for objective in loader.objectives]
+        ['behavior', 'time']
+        >>> len(loader.bind(Offset(5, 5)).batch(0).indices.positive)
+        2
+    """
+
+    def __init__(
+        self,
+        dataset: ContrastiveDataset | MultiSessionDataset,
+        batch_size: int | None = 512,
+        num_steps: int = 1000,
+        *,
+        objectives: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(dataset, batch_size, num_steps, **options)
+        labels = dataset.recordings[0].labels
+        default = objectives is None
+        self.objectives = (
+            behavior_and_time(labels, dataset.options) if default else as_specs(objectives)
+        )
+
+    def _make_sampler(self, offset: Offset, device: torch.device | str) -> Sampler:
+        recordings, options = self.dataset.recordings, self.dataset.options
+        return make_joint_sampler(recordings, offset, options, self.objectives, device)
 
 
 def make_augmentation(changes: Mapping[str, Any]) -> Compose:

@@ -13,7 +13,7 @@ sampler                 a positive is
 `GaussianDeltaSampler`  the same, with the change drawn from a normal distribution
 `ClassSampler`          a bin of the same class
 `MixedSampler`          as `DeltaSampler`, among the bins of the same class
-`HybridSampler`         two: one as `DeltaSampler` (or a sibling), one as `TimeSampler`
+`JointSampler`          several, one by each of the samplers that it joins
 ======================  ========================================================================
 
 References:
@@ -44,7 +44,7 @@ __all__ = [
     "Conditional",
     "DeltaSampler",
     "GaussianDeltaSampler",
-    "HybridSampler",
+    "JointSampler",
     "MixedSampler",
     "Prior",
     "Roll",
@@ -115,6 +115,10 @@ class DeltaSampler(Sampler):
 
 class GaussianDeltaSampler(DeltaSampler):
     """Positives carry the label nearest to the reference's plus normal noise of s.d. `delta`."""
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.num_numbers = 1 + len(self._period)
 
     @property
     def _displacement(self) -> int:
@@ -208,23 +212,46 @@ class MixedSampler(DeltaSampler):
         return torch.cat([super()._query(roll), group], dim=1)
 
 
-class HybridSampler(TimeSampler):
-    """Two positives for each reference: by behaviour, then by time."""
+class JointSampler(Sampler):
+    """References and negatives drawn once, and a positive by each of several samplers.
 
-    own_negatives = False
+    A reference is a bin that all of them could draw as one; references and negatives are uniform
+    over bins. Negatives of other sessions are left out where that holds for all of them.
+
+    Args:
+        parts: Samplers of the same recordings and receptive field, in the order of the objectives.
+    """
+
+    def __init__(self, parts: Sequence[Sampler]) -> None:
+        self._parts = tuple(parts)
+        self.own_negatives = all(part.own_negatives for part in parts)
+        first = self._parts[0]
+        super().__init__(first.recordings, first.offset, first.options, first.device)
 
     def _prepare(self) -> None:
-        super()._prepare()
-        behavior = replace(self.options, hybrid=False)
-        self._behavior = make_sampler(self.recordings, self.offset, behavior, self.device)
+        common = self.session_rows
+        for part in self._parts:
+            pairs = zip(common, part._references, strict=True)
+            common = [rows[torch.isin(rows, own)] for rows, own in pairs]
+        self._common = common
+
+    @property
+    def _displacement(self) -> int:
+        return max(part._displacement for part in self._parts)
+
+    @property
+    def _references(self) -> list[Int[Tensor, " _"]]:
+        return self._common
 
     def _roll_chance(
         self, size: int, generator: torch.Generator
     ) -> Float[Tensor, "batch numbers"]:
-        return self._behavior._roll_chance(size, generator)
+        return torch.cat([part._roll_chance(size, generator) for part in self._parts], dim=1)
 
     def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
-        return (*self._behavior._positives(roll), *super()._positives(roll))
+        widths = [part.num_numbers for part in self._parts]
+        shares = zip(self._parts, roll.chance.split(widths, dim=1), strict=True)
+        return tuple(part._positives(roll._replace(chance=own))[0] for part, own in shares)
 
 
 SAMPLERS: Mapping[tuple[str, str], type[Sampler]] = {
@@ -289,7 +316,9 @@ def make_sampler(
             f"conditional than time; got {_describe(kinds)} and conditional={conditional!r}. Pass "
             "labels, or set hybrid=False."
         )
-    sampler = HybridSampler if options.hybrid else sampler
+    if options.hybrid:
+        parts = ((sampler, replace(options, hybrid=False)), (TimeSampler, options))
+        return JointSampler([kind(recordings, offset, own, device) for kind, own in parts])
     return sampler(recordings, offset, options, device)
 
 

@@ -64,11 +64,15 @@ class SessionClasses:
         self, labels: Mapping[str, Label], session_rows: Sequence[Int[Tensor, " _"]]
     ) -> None:
         self.code = joint_class(labels).to(session_rows[0].device)
-        self.sessions = [Classes(self.code, rows, names(labels)) for rows in session_rows]
+        several = len(session_rows) > 1
+        self.sessions = [
+            Classes(self.code, rows, names(labels) + (f" in session {number}" if several else ""))
+            for number, rows in enumerate(session_rows)
+        ]
         self._present = torch.stack([one.present for one in self.sessions])
         shared = self._present.sum(dim=0) > 1
         for number, present in enumerate(self._present):
-            if len(session_rows) > 1 and not bool((present & shared).any()):
+            if several and not bool((present & shared).any()):
                 raise DataError(
                     f"each session needs a class that another one has too; session {number} "
                     f"shares none of {names(labels)}. Leave it out, or name its classes alike."

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
+from sklearn import get_config
 
+from ..errors import InvalidParameterError
 from ..metrics.goodness_of_fit import GoodnessOfFit
 from ..solver.evaluate import goodness_of_fit
 from ..utils.seeding import Streams, derive_seed
@@ -24,6 +26,7 @@ def embeddings(
     estimator: CEBRA, sessions: Sequence[Session], session_id: int | None
 ) -> list[Float[np.ndarray, "_ dims"]]:
     """Returns the embedding of each session, see `CEBRA.transform`."""
+    _check_output(estimator, len(sessions))
     numbers = range(len(sessions)) if session_id is None else [session_id]
     points = []
     for number, session in zip(numbers, sessions, strict=True):
@@ -39,14 +42,37 @@ def embeddings(
     return points
 
 
+def _check_output(estimator: CEBRA, num_sessions: int) -> None:
+    """Refuses to make one table of several embeddings, as scikit-learn would try to.
+
+    Raises:
+        InvalidParameterError: If there are several and `set_output` was called.
+    """
+    own = getattr(estimator, "_sklearn_output_config", {})
+    kind = own.get("transform", get_config()["transform_output"])
+    if num_sessions > 1 and kind != "default":
+        raise InvalidParameterError(
+            f"set_output makes one table; got {num_sessions} sessions and transform={kind!r}. "
+            "Transform each with its session_id, or call set_output(transform='default')."
+        )
+
+
 def judged(
     estimator: CEBRA,
     given: tuple[Any, Any, Sequence[Any], Any],
     session_id: int | None,
     num_batches: int,
+    objective: str | None = None,
 ) -> GoodnessOfFit:
     """Returns the goodness of fit of `(X, y, labels, trial)`, see `CEBRA.goodness_of_fit`."""
     solver = estimator.solver_
+    names = [one.name for one in solver.objectives]
+    if objective is not None and objective not in names:
+        raise InvalidParameterError(
+            f"objective must be one of those that were trained, {', '.join(names)}; got "
+            f"{objective!r}. Leave it out for the first."
+        )
+    place = 0 if objective is None else names.index(objective)
     if session_id is None:
         sessions, model = checked_sessions(estimator, *given, fitted=True), solver.model
     else:
@@ -57,4 +83,4 @@ def judged(
     seed = derive_seed(estimator.random_state_, Streams.EVALUATION)
     size = min(estimator.batch_size or 512, *map(len, sessions))
     loader = make_loader(estimator, sessions, seed, estimator.device_, num_batches, size)
-    return goodness_of_fit(model, solver.objectives[0], loader)
+    return goodness_of_fit(model, solver.objectives[place], loader, place)

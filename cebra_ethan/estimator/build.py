@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..data.augment import Compose, from_masking_kwargs
-from ..data.loader import ContrastiveLoader, make_augmentation
+from ..data.loader import ContrastiveLoader, MultiObjectiveLoader, make_augmentation
 from ..data.multisession import MultiSessionDataset
+from ..data.objectives import as_specs
 from ..data.split import time_split
 from ..errors import InvalidParameterError
 from ..models.criterions import make_criterion
 from ..models.model import resolve_model
 from ..models.multisession import Encoder, MultiSessionModel, share_trunk
 from ..solver.base import EarlyStoppingSolver, SingleSessionSolver
+from ..solver.momentum import MomentumQueue
+from ..solver.objectives import make_objectives, make_regularizer
 from ..solver.schedules import OPTIMIZERS, SCHEDULERS
+from ..solver.weighting import BALANCES
 from ..types import Augmentation, Objective, Recording
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
 
@@ -31,6 +35,7 @@ __all__ = [
     "make_model",
     "make_optimizer",
     "make_solver",
+    "objectives_of",
     "renew_schedule",
     "solver_of",
     "stopping_options",
@@ -92,30 +97,48 @@ def make_solver(
 def solver_of(params: CEBRA, model: Encoder) -> SingleSessionSolver:
     """Returns the solver that trains a model as the parameters say."""
     device = next(model.parameters()).device
-    criterion = make_criterion(
-        copy.deepcopy(params.criterion),
-        params.distance,
-        params.temperature,
-        params.temperature_mode,
-        params.min_temperature,
-    ).to(device)
-    objectives = [Objective(criterion)]
-    if params.hybrid:  # as in `cebra`: behaviour in the first dimensions, time in all of them
-        behavior = Objective(criterion, "behavior", dims=slice(_HYBRID_DIMS))
-        objectives = [behavior, Objective(criterion, "time")]
-    optimizer = make_optimizer(params, [*model.parameters(), *criterion.parameters()])
-    schedule = _make_schedule(params, optimizer)
+    objectives = objectives_of(params)
+    learned = [objective.criterion.to(device) for objective in objectives]
+    balance = None if params.balance is None else BALANCES[params.balance](len(objectives))
+    if balance is not None:
+        learned.append(balance.to(device))
+    weights = dict.fromkeys(p for module in learned for p in module.parameters())
+    optimizer = make_optimizer(params, [*model.parameters(), *weights])
+    own: dict[str, Any] = {"scheduler": _make_schedule(params, optimizer), "balance": balance}
+    if params.regularizer is not None:
+        steps = params.max_iterations
+        own["regularizer"] = make_regularizer(params.regularizer, objectives, steps)
+    if params.num_queued_negatives is not None:
+        own["queue"] = MomentumQueue(model, params.num_queued_negatives, params.momentum)
     if not params.early_stopping:
-        return SingleSessionSolver(model, objectives, optimizer, scheduler=schedule)
+        return SingleSessionSolver(model, objectives, optimizer, **own)
     options = stopping_options(params)
-    return EarlyStoppingSolver(
-        model,
-        objectives,
-        optimizer,
-        patience=options["patience"],
-        min_delta=options["min_delta"],
-        scheduler=schedule,
-    )
+    own |= {name: options[name] for name in ("patience", "min_delta")}
+    return EarlyStoppingSolver(model, objectives, optimizer, **own)
+
+
+def objectives_of(params: CEBRA) -> list[Objective]:
+    """Returns the objectives that the parameters describe, with new criteria.
+
+    Raises:
+        InvalidParameterError: If dimensions, weights or criteria are not well described.
+    """
+    settings: dict[str, Any] = {
+        "criterion": params.criterion,
+        "distance": params.distance,
+        "temperature": params.temperature,
+        "temperature_mode": params.temperature_mode,
+        "min_temperature": params.min_temperature,
+    }
+    if params.objectives is not None:
+        num_output = int(params.output_dimension)
+        return make_objectives(params.objectives, num_output, params.max_iterations, **settings)
+    criterion = make_criterion(**{**settings, "criterion": copy.deepcopy(params.criterion)})
+    if not params.hybrid:
+        return [Objective(criterion)]
+    # as in `cebra`: behaviour in the first dimensions, time in all of them
+    behavior = Objective(criterion, "behavior", dims=slice(_HYBRID_DIMS))
+    return [behavior, Objective(criterion, "time")]
 
 
 def make_optimizer(params: CEBRA, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
@@ -156,7 +179,7 @@ def make_loaders(
     device, offset = solver.device, solver.model.offset
     train, valid = sessions, None
     if params.early_stopping:
-        gap, fraction = offset.span + params.time_offsets, stopping_options(params)["fraction"]
+        gap, fraction = offset.span + _longest(params), stopping_options(params)["fraction"]
         train, valid = zip(*(time_split(one, fraction, gap) for one in sessions), strict=True)
     augmentation = make_params_augmentation(params)
     loader = make_loader(params, train, seed, device, num_steps, params.batch_size, augmentation)
@@ -187,14 +210,17 @@ def make_loader(
         prior=params.prior,
         hybrid=params.hybrid,
     )
-    return ContrastiveLoader(
-        dataset,
-        batch_size,
-        num_steps,
-        random_state=seed,
-        augmentation=augmentation,
-        device=device,
-    )
+    own: dict[str, Any] = {"random_state": seed, "augmentation": augmentation, "device": device}
+    if params.objectives is None:
+        return ContrastiveLoader(dataset, batch_size, num_steps, **own)
+    specs = params.objectives
+    return MultiObjectiveLoader(dataset, batch_size, num_steps, objectives=specs, **own)
+
+
+def _longest(params: CEBRA) -> int:
+    """Returns the most bins between a reference and a positive in time."""
+    specs = () if params.objectives is None else as_specs(params.objectives)
+    return max([params.time_offsets, *(spec.time_offset or 0 for spec in specs)])
 
 
 def _make_schedule(

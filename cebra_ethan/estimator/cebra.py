@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ..data.objectives import Objectives
 from ..data.sampler import Conditional, Prior
 from ..metrics.goodness_of_fit import GoodnessOfFit
 from ..models.model import supported_model_architectures
@@ -21,8 +22,8 @@ from ..utils.device import resolve_device
 from ..utils.seeding import resolve_seed
 from ..utils.validation import explain_keywords
 from .apply import embeddings, judged
-from .build import make_loaders, make_solver, renew_schedule
-from .inputs import as_sessions, checked_recording, checked_sessions, is_list, kinds_of
+from .build import make_loaders, make_solver
+from .inputs import as_sessions, checked_recording, checked_sessions, is_list, one_session
 from .params import (
     PARAMETER_CONSTRAINTS,
     check_adaptation,
@@ -31,7 +32,7 @@ from .params import (
     check_unchanged,
 )
 from .persistence import read_estimator, write_estimator
-from .training import Freeze, UserCallback, adapted, set_neurons, set_solver, train
+from .training import Freeze, UserCallback, adapted, set_fitted, set_solver, train, train_on
 
 __all__ = ["CEBRA"]
 
@@ -41,7 +42,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Without labels, positives are bins that follow after `time_offsets` (CEBRA-Time). With labels,
     they are bins with a similar label (CEBRA-Behavior). The parameters of `cebra.CEBRA` keep
-    their names, meanings and defaults; the last nine are new.
+    their names, meanings and defaults; those after `masking_kwargs` are new.
 
     Args:
         model_architecture: A row of `models.MODELS`, or `"offset{n}-model"` for any n >= 3.
@@ -81,12 +82,20 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         prior: References and negatives uniform over bins (`"empirical"`) or over classes
             (`"uniform"`).
         shared_trunk: Let all sessions share their layers, except where the neurons come in.
+        objectives: What is learned in which dimensions: a mapping of names to the arguments of
+            `data.objectives.ObjectiveSpec`, or a list of these; `None` for one objective.
+        balance: Learns how much objectives count: `"uncertainty"`, `"gradnorm"` or `None`.
+        regularizer: Penalty on the Jacobian: a dict with `weight` and, if it is not constant,
+            `schedule`; see `solver.objectives.make_regularizer`.
+        num_queued_negatives: Negatives of former steps that each reference sees beside those of
+            its batch, embedded by a slow copy of the encoder; see `solver.momentum`.
+        momentum: How slow the copy is, in [0, 1).
 
     Attributes:
         model_: The network. `solver_`: what trained it. `history_`: losses of all steps.
         offset_: Receptive field. `device_`: where it ran. `label_kinds_`: kind of each label.
         n_features_in_: Number of neurons, a list for several sessions. `num_sessions_`.
-        random_state_: The seed that was used.
+        random_state_: The seed that was used. `interrupted_`: a signal ended the training.
 
     References:
         Schneider, Lee & Mathis (2023), Nature 617, 360-368, doi:10.1038/s41586-023-06031-6.
@@ -139,37 +148,27 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         causal: bool = False,
         prior: Prior | None = None,
         shared_trunk: bool = False,
+        objectives: Objectives | None = None,
+        balance: str | None = None,
+        regularizer: dict[str, Any] | None = None,
+        num_queued_negatives: int | None = None,
+        momentum: float = 0.999,
     ) -> None:
-        self.model_architecture = model_architecture
-        self.device = device
-        self.criterion = criterion
-        self.distance = distance
-        self.conditional = conditional
-        self.temperature = temperature
-        self.temperature_mode = temperature_mode
-        self.min_temperature = min_temperature
-        self.time_offsets = time_offsets
-        self.delta = delta
-        self.max_iterations = max_iterations
-        self.max_adapt_iterations = max_adapt_iterations
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.output_dimension = output_dimension
-        self.verbose = verbose
-        self.num_hidden_units = num_hidden_units
-        self.pad_before_transform = pad_before_transform
-        self.hybrid = hybrid
-        self.optimizer_kwargs = optimizer_kwargs
-        self.masking_kwargs = masking_kwargs
-        self.random_state = random_state
-        self.early_stopping = early_stopping
-        self.num_negatives = num_negatives
-        self.augmentation = augmentation
-        self.scheduler = scheduler
-        self.causal = causal
-        self.prior = prior
-        self.shared_trunk = shared_trunk
+        self.model_architecture, self.device = model_architecture, device
+        self.criterion, self.distance, self.conditional = criterion, distance, conditional
+        self.temperature, self.temperature_mode = temperature, temperature_mode
+        self.min_temperature, self.time_offsets, self.delta = min_temperature, time_offsets, delta
+        self.max_iterations, self.max_adapt_iterations = max_iterations, max_adapt_iterations
+        self.batch_size, self.learning_rate, self.optimizer = batch_size, learning_rate, optimizer
+        self.output_dimension, self.verbose = output_dimension, verbose
+        self.num_hidden_units, self.pad_before_transform = num_hidden_units, pad_before_transform
+        self.hybrid, self.optimizer_kwargs = hybrid, optimizer_kwargs
+        self.masking_kwargs, self.random_state = masking_kwargs, random_state
+        self.early_stopping, self.num_negatives = early_stopping, num_negatives
+        self.augmentation, self.scheduler, self.causal = augmentation, scheduler, causal
+        self.prior, self.shared_trunk, self.objectives = prior, shared_trunk, objectives
+        self.balance, self.regularizer = balance, regularizer
+        self.num_queued_negatives, self.momentum = num_queued_negatives, momentum
 
     def fit(
         self,
@@ -183,15 +182,19 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         save_frequency: int | None = None,
         resume: bool = False,
     ) -> CEBRA:
-        """Trains from new weights on a recording; what was learned before is forgotten.
+        """Trains from new weights; what was learned before is forgotten.
+
+        Several sessions are lists with an entry for each, in `X`, labels and trials. Each gets an
+        encoder, and all embed into one space: positives are bins of any session with a similar
+        label. By time alone nothing relates the sessions; see `align_sessions` for afterwards.
 
         Args:
-            X: Activity `(T, N)`: array, tensor or table, finite.
+            X: Activity `(T, N)`: array, tensor, table or `Recording`, finite; or a list of them.
             y: A label `(T,)` or `(T, d)`, a `Label`, or a mapping of names to labels. Floats are
                 continuous; integers, bools and strings are classes. `None` trains by time.
             labels: Further labels; continuous ones are searched together, classes are combined.
             trial: Trial of each bin, `(T,)`. Windows and pairs stay inside a trial.
-            callback: Called as `callback(step, solver)` every `callback_frequency` steps.
+            callback: `callback(step, solver)`, or a callback of the solver: `TensorBoardLog(...)`.
             callback_frequency: Steps between two calls.
             logdir: Folder for checkpoints and `history.csv` while training.
             save_frequency: Steps between two checkpoints.
@@ -208,9 +211,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         device = resolve_device(self.device)
         solver = make_solver(self, [one.num_neurons for one in sessions], seed, device)
         loaders = make_loaders(self, sessions, solver, seed, self.max_iterations)
-        set_solver(self, solver)
-        set_neurons(self, X, [one.num_neurons for one in sessions])
-        self.random_state_, self.label_kinds_ = seed, kinds_of(sessions)
+        set_fitted(self, solver, X, sessions)
+        self.random_state_ = seed
         files = {"logdir": logdir, "save_frequency": save_frequency, "resume": resume}
         train(self, solver, loaders, callback, callback_frequency, **files)
         self.random_state_ = loaders[0].seed  # a resumed training keeps the seed it began with
@@ -238,12 +240,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_params(self)
         check_unchanged(self, self._fitted_params)
         sessions = checked_sessions(self, X, y, labels, trial, fitted=True)
-        steps = self.solver_.num_steps + self.max_iterations
-        loaders = make_loaders(self, sessions, self.solver_, self.random_state_, steps)
-        renew_schedule(self, self.solver_)  # from here on nothing is refused any more
-        self._fitted_params["scheduler"] = self.scheduler
-        self.label_kinds_ = kinds_of(sessions)
-        train(self, self.solver_, loaders, callback, callback_frequency)
+        train_on(self, sessions, callback, callback_frequency)
         return self
 
     def adapt(
@@ -273,14 +270,10 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         check_params(self)
         check_unchanged(self, self._fitted_params)
-        (session,) = as_sessions(X, y, labels, trial)
         check_adaptation(self, session_id, freeze)
-        recording = checked_recording(self, session)
+        recording = checked_recording(self, one_session(X, y, labels, trial))
         own: dict[str, Any] = {"callback": callback, "callback_frequency": callback_frequency}
-        solver, counts = adapted(self, recording, session_id, freeze, **own)
-        set_solver(self, solver)
-        set_neurons(self, X, counts)
-        self.label_kinds_ = kinds_of([recording])
+        set_fitted(self, adapted(self, recording, session_id, freeze, **own), X, [recording])
         return self
 
     def transform(
@@ -334,16 +327,18 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         trial: Any = None,
         session_id: int | None = None,
         num_batches: int = 100,
+        objective: str | None = None,
     ) -> GoodnessOfFit:
         """Returns the goodness of fit with its interval on any data, see `solver.evaluate`.
 
         The arguments are those of `fit`; held-out data give an honest number. A list is judged
         together, each reference beside the negatives of all sessions, as in training; one session
-        of several, named by `session_id`, by itself. `num_batches` are drawn.
+        of several, named by `session_id`, by itself. `num_batches` are drawn. It
+        is that of one `objective`, by name; of the first one without.
         """
         check_is_fitted(self, "model_")
         check_transform_options(self, session_id, None, len(X) if is_list(X) else 1)
-        return judged(self, (X, y, labels, trial), session_id, num_batches)
+        return judged(self, (X, y, labels, trial), session_id, num_batches, objective)
 
     def to(self, device: str | torch.device) -> CEBRA:
         """Moves a fitted estimator to a device; returns it."""

@@ -27,6 +27,7 @@ __all__ = [
     "checked_sessions",
     "is_list",
     "kinds_of",
+    "one_session",
     "user_labels",
 ]
 
@@ -44,7 +45,7 @@ def is_list(X: Any) -> bool:
     """Returns whether `X` is a list of sessions: recordings or two-dimensional arrays."""
     if not isinstance(X, (list, tuple)):
         return False
-    return any(isinstance(one, Recording) or getattr(one, "ndim", 0) == 2 for one in X)
+    return any(isinstance(one, Recording) or len(getattr(one, "shape", ())) == 2 for one in X)
 
 
 def as_sessions(X: Any, y: Any, labels: Sequence[Any], trial: Any) -> list[Session]:
@@ -69,6 +70,20 @@ def as_sessions(X: Any, y: Any, labels: Sequence[Any], trial: Any) -> list[Sessi
     y, *others, trial = ([None] * len(X) if v is None else v for v in columns.values())
     rows = zip(X, y, zip(*others, strict=True) if others else [()] * len(X), trial, strict=True)
     return [_unpacked(Session(*row)) for row in rows]
+
+
+def one_session(X: Any, y: Any, labels: Sequence[Any], trial: Any) -> Session:
+    """Returns what was passed for the only session.
+
+    Raises:
+        DataError: If there are several.
+    """
+    session, *others = as_sessions(X, y, labels, trial)
+    if others:
+        raise DataError(
+            f"one session is adapted at a time; got {1 + len(others)}. Call adapt for each."
+        )
+    return session
 
 
 def _unpacked(session: Session) -> Session:

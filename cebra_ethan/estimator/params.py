@@ -15,8 +15,10 @@ from torch import nn
 from ..errors import DataError, InvalidParameterError
 from ..models.criterions import CRITERIONS
 from ..models.model import resolve_model
+from ..solver.objectives import make_regularizer
 from ..solver.schedules import OPTIMIZERS, SCHEDULERS
-from .build import EARLY_STOPPING, make_optimizer, stopping_options
+from ..solver.weighting import BALANCES
+from .build import EARLY_STOPPING, make_optimizer, objectives_of, stopping_options
 from .training import FIXED_BY_FIT, Freeze
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ __all__ = [
     "check_transform_options",
     "check_unchanged",
 ]
+
+_MAX_QUEUED = 1 << 20  # sixteen times the queue of MoCo; a file may ask for any length
 
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "model_architecture": [str],
@@ -64,6 +68,11 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "causal": ["boolean"],
     "prior": [allowed.StrOptions({"empirical", "uniform"}), None],
     "shared_trunk": ["boolean"],
+    "objectives": [dict, list, tuple, None],
+    "balance": [allowed.StrOptions(set(BALANCES)), None],
+    "regularizer": [dict, None],
+    "num_queued_negatives": [allowed.Interval(Integral, 0, _MAX_QUEUED, closed="both"), None],
+    "momentum": [allowed.Interval(Real, 0, 1, closed="left")],
 }
 """Types and ranges, in scikit-learn's form."""
 
@@ -108,6 +117,7 @@ def check_params(params: CEBRA) -> None:
             "hybrid learns behaviour in the first three dimensions, so output_dimension must be "
             f"at least 3; got {params.output_dimension!r}."
         )
+    _check_objectives(params)
     unknown = sorted(set(stopping_options(params)) - set(EARLY_STOPPING))
     if unknown:
         raise InvalidParameterError(
@@ -120,6 +130,28 @@ def check_params(params: CEBRA) -> None:
             raise InvalidParameterError(
                 f"{option} of early_stopping must be {rule}; got {value!r}."
             )
+
+
+def _check_objectives(params: CEBRA) -> None:
+    if params.objectives is not None:
+        own = {name: getattr(params, name) for name in ("hybrid", "conditional", "delta", "prior")}
+        given = [f"{name}={value!r}" for name, value in own.items() if value]
+        if given:
+            raise InvalidParameterError(
+                "each of the objectives says itself how its positives are drawn; got "
+                f"{', '.join(given)} beside them. Write it into an objective, or leave it out."
+            )
+    objectives = objectives_of(params)
+    if params.balance is not None:
+        BALANCES[params.balance](len(objectives))
+    if params.regularizer is not None:
+        make_regularizer(params.regularizer, objectives, params.max_iterations)
+    if params.num_queued_negatives is not None and params.num_negatives is not None:
+        raise InvalidParameterError(
+            "a queue adds negatives that all references share; got num_negatives="
+            f"{params.num_negatives!r} and num_queued_negatives={params.num_queued_negatives!r}. "
+            "Set one of them to None."
+        )
 
 
 def _check_span(name: str) -> None:
@@ -140,7 +172,7 @@ def check_unchanged(params: CEBRA, fitted: Mapping[str, Any]) -> None:
     for name in FIXED_BY_FIT:
         if getattr(params, name) != fitted[name]:
             raise InvalidParameterError(
-                f"partial_fit continues the fitted model, so {name} must stay "
+                f"training continues with the fitted model, so {name} must stay "
                 f"{fitted[name]!r}; got {getattr(params, name)!r}. Use fit."
             )
 
@@ -208,6 +240,6 @@ def check_session(estimator: CEBRA, session_id: Any) -> None:
     known = type(session_id) is int and 0 <= session_id <= last
     if session_id is not None and not known:
         raise InvalidParameterError(
-            f"session_id must be None or the number of a fitted session (range 0 to {last}); got "
-            f"{session_id!r}."
+            f"session_id must be None or {'0' if last == 0 else 'an integer'}, the number of a "
+            f"fitted session (range 0 to {last}); got {session_id!r}."
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import torch
 
+from ..data.objectives import ObjectiveSpec
 from ..errors import CheckpointError, InvalidParameterError
 from ..solver.base import SingleSessionSolver
 from ..solver.checkpoint import load_state, save_state
@@ -69,6 +70,8 @@ def read_estimator(
         with torch.device("meta"):  # shapes alone: what a file asks for may not fit into memory
             shapes = make_solver(estimator, num_neurons, seed, torch.device("meta"))
         check_tensors("model", state["solver"]["model"], shapes.model.state_dict())
+        if shapes.queue is not None:
+            check_tensors("queue", state["solver"]["queue"], shapes.queue.state_dict())
         here = resolve_device(device or _device_here(estimator.device))
         solver = make_solver(estimator, num_neurons, seed, here)
         solver.load_state_dict(state["solver"])
@@ -120,10 +123,11 @@ def _check_schema(
         if not isinstance(value, types) or isinstance(value, bool):
             raise CheckpointError(f"{name} in {path} has the type {type(value).__name__}.")
     counts = _counts(state["fitted"])
-    if not 0 < len(counts) < _MAX_SESSIONS:
+    is_list = isinstance(state["fitted"]["n_features_in_"], list)
+    if is_list and not 1 < len(counts) < _MAX_SESSIONS:
         raise CheckpointError(
-            f"n_features_in_ in {path} must list 1 to {_MAX_SESSIONS - 1} sessions; got "
-            f"{len(counts)}."
+            f"n_features_in_ in {path} must be a number, or list those of 2 to "
+            f"{_MAX_SESSIONS - 1} sessions; got a list of {len(counts)}."
         )
     names = ("num_hidden_units", "output_dimension")
     sizes = [("n_features_in_", count) for count in counts]
@@ -175,6 +179,10 @@ def _to_plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, (list, tuple)):
         return type(value)(_to_plain(one) for one in value)
+    if isinstance(value, ObjectiveSpec):
+        return _to_plain(dict(vars(value)))
+    if isinstance(value, slice):
+        return (value.start or 0, value.stop)
     if isinstance(value, dict):
         return {key: _to_plain(one) for key, one in value.items()}
     return value

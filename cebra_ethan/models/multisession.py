@@ -84,7 +84,7 @@ def input_parameters(encoder: OffsetModel) -> set[str]:
     layers = encoder.input_layers
     return {
         name
-        for name, _ in encoder.named_parameters()
+        for name, _ in encoder.named_parameters(remove_duplicate=False)
         if any(name == layer or name.startswith(f"{layer}.") for layer in layers)
     }
 
@@ -108,7 +108,7 @@ def share_trunk(encoders: Sequence[OffsetModel]) -> None:
     first = encoders[0]
     own = input_parameters(first)
     for encoder in encoders[1:]:
-        for name, weight in first.named_parameters():
+        for name, weight in first.named_parameters(remove_duplicate=False):
             if name not in own:
                 owner, _, attribute = name.rpartition(".")
                 setattr(encoder.get_submodule(owner), attribute, weight)

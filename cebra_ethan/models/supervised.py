@@ -19,7 +19,7 @@ class SupervisedModel(OffsetModel):
     .. math:: \hat{y} = W \max(z, 0) + b
 
     The points :math:`z` are those of every other model. The solvers of this package are
-    contrastive and train the encoder alone; `readout` is there for a loop of one's own, with
+    contrastive and train the encoder alone; `predict` is there for a loop of one's own, with
     cross-entropy on classes or a squared error on continuous labels.
 
     Args:
@@ -38,7 +38,7 @@ class SupervisedModel(OffsetModel):
     Example:
         >>> import torch
         >>> model = SupervisedModel(30, 32, 8, num_targets=4)
-        >>> scores = model.readout(torch.randn(512, 30, 10)).squeeze(2)
+        >>> scores = model.predict(torch.randn(512, 30, 10)).squeeze(2)
         >>> loss = torch.nn.functional.cross_entropy(scores, torch.randint(4, (512,)))
     """
 
@@ -71,7 +71,7 @@ class SupervisedModel(OffsetModel):
             check_counts(num_targets=num_targets)
         self.classifier = None if num_targets is None else Pointwise(num_output, num_targets)
 
-    def readout(
+    def predict(
         self, neural: Float[Tensor, "batch neurons bins"]
     ) -> Float[Tensor, "batch targets _"]:
         """Returns class scores or predicted labels of every whole window.

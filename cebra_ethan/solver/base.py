@@ -6,6 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +16,30 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..data.loader import ContrastiveLoader
-from ..errors import CheckpointError, DataError
+from ..errors import DataError
 from ..models.base import OffsetModel
+from ..models.jacobian import JacobianRegularizer
 from ..models.multisession import Encoder
 from ..types import Batch, Objective
+from ..utils.locks import FolderLock
 from ..utils.seeding import Streams, derive_seed, private_torch_rng
-from .callbacks import Checkpoints, CsvLog, EarlyStopping, EveryFewSteps, ProgressBar, Record
-from .checkpoint import load_state, save_state
+from .callbacks import EarlyStopping
+from .checkpoint import save_state
 from .embed import transform
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
-from .loss import total_loss
-from .schema import check_solver_state
-from .train import Callback, Losses, train
+from .loss import Additions, check_objectives, has_dropout, total_loss, training_loss
+from .memory import explains_memory
+from .momentum import MomentumQueue
+from .run import Run, own_callbacks, resume_from
+from .signals import Interrupts
+from .state import load_solver, restore_solver, solver_state
+from .train import Beginning, Callback, Losses, train
+from .weighting import Balance
 
 __all__ = ["EarlyStoppingSolver", "SingleSessionSolver"]
 
 log = logging.getLogger(__name__)
-
-_EVALUATIONS = 100  # of one training, unless the caller says how often
 
 _READ_EVERY = 200  # steps whose outcome stays on the device
 
@@ -46,14 +52,18 @@ class SingleSessionSolver:
             `MultiSessionModel` for a loader of as many recordings.
         criterion: Maps reference, positive and negative points to a loss; or several
             `Objective`s, one for each positive that the loader draws.
-        optimizer: Over the parameters of the model and of the criterion.
+        optimizer: Over the parameters of the model, of the criterion and of the balance.
         scheduler: Changes the learning rate after each step, or `None`.
+        balance: Learns how much each objective counts, see `solver.weighting`.
+        regularizer: Adds a penalty on the Jacobian to what a step minimises.
+        queue: Adds negatives of former steps, see `solver.momentum`.
 
     Attributes:
         history: Losses of all steps, see `History`; `"loss"`, its parts, `"temperature"`.
         validation_history: Pairs of step and held-out loss.
         num_steps: Steps done so far.
         stop_reason: Why training ended before its last step, or `None`.
+        interrupted: Whether Ctrl-C or another signal ended the last training.
 
     Example:
         >>> from cebra_ethan.data.dataset import ContrastiveDataset
@@ -73,23 +83,27 @@ class SingleSessionSolver:
         optimizer: torch.optim.Optimizer,
         *,
         scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+        balance: Balance | None = None,
+        regularizer: JacobianRegularizer | None = None,
+        queue: MomentumQueue | None = None,
     ) -> None:
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        self.additions, self.queue = Additions(balance, regularizer, queue), queue
         single = [Objective(criterion)] if isinstance(criterion, nn.Module) else criterion
         self.objectives = tuple(single)
+        check_objectives(self.objectives, balance, optimizer)
         distinct = dict.fromkeys(objective.criterion for objective in self.objectives)
-        self.criterions = nn.ModuleList(distinct)
+        self.criterions = nn.ModuleList([*distinct, *([] if balance is None else [balance])])
         self.history = History()
         self.validation_history: list[tuple[int, float]] = []
         self.num_steps = 0
         self.stop_reason: str | None = None
+        self.interrupted = False
+        self._moving = False  # whether weights and optimiser are between two steps
         self._stopping: EarlyStopping | None = None
         self._seed = 0
         self._valid_seed: int | None = None
-        self._has_dropout = any(  # a layer of its own, or a number as in attention and recurrence
-            "Dropout" in type(module).__name__ or getattr(module, "dropout", 0)
-            for module in model.modules()
-        )
+        self._has_dropout = has_dropout(model)
         self._renew_guard()
 
     def fit(
@@ -106,78 +120,109 @@ class SingleSessionSolver:
     ) -> SingleSessionSolver:
         """Trains from the step that was reached to the last step of the loader.
 
+        Ctrl-C ends it after the running step, with a checkpoint; so do `SIGTERM` and `SIGUSR1`
+        where there is a `logdir`. See `solver.signals`.
+
         Args:
             loader: Gives the batches.
             valid_loader: Held-out data; its batches are the same at every evaluation.
             save_frequency: Steps between two checkpoints; needs `logdir`.
             valid_frequency: Steps between two evaluations; a hundredth of all by default.
-            logdir: Folder for `last.ckpt`, `best.ckpt` (early stopping) and `history.csv`.
-            resume: Continue from `logdir/last.ckpt` if it is there. The resumed run equals the
-                uninterrupted one bit for bit.
+            logdir: Folder for `last.ckpt`, `previous.ckpt` (the one before), `best.ckpt` (early
+                stopping) and `history.csv`; locked for other trainings meanwhile.
+            resume: Continue from `logdir/last.ckpt` if it is there; with a warning from
+                `previous.ckpt` if it is damaged. The resumed run equals the uninterrupted one bit
+                for bit.
             progress: Show a bar with loss, bits and steps per second.
-            callbacks: Called after each step, after the solver's own.
+            callbacks: Called after each step, after the solver's own; see also `Beginning`.
 
         Raises:
             DataError: If `save_frequency` or `resume` is given without `logdir`.
+            FolderInUseError: If another training writes into `logdir`.
+            CheckpointError: If `resume` finds damaged checkpoints alone, or one that does not fit.
             TrainingDivergedError: If loss or gradients stop being finite. The weights are then
                 those of the last finite step.
         """
         if logdir is None and (save_frequency or resume):
             raise DataError("save_frequency and resume need a folder; pass logdir as well.")
-        every = valid_frequency or max(1, loader.num_steps // _EVALUATIONS)
-        offset = self.model.offset
-        loader.bind(offset)
-        if valid_loader is not None:
-            valid_loader.bind(offset)
-        self._stopping = self._early_stopping(valid_loader, every)
-        if resume and (Path(logdir or "") / "last.ckpt").exists():
-            self.load(Path(logdir or "") / "last.ckpt")
+        folder = None if logdir is None else Path(logdir)
+        run = Run(
+            *(loader, valid_loader, valid_frequency, folder, save_frequency),
+            *(resume, progress, callbacks),
+        )
+        run.bind(self.model.offset)
+        self.interrupted = self._moving = False
+        try:
+            with ExitStack() as stack:
+                interrupts = stack.enter_context(Interrupts(run.checkpoint))
+                if folder is not None:
+                    stack.enter_context(FolderLock(folder))
+                self._run(run, interrupts)
+        except (KeyboardInterrupt, SystemExit):
+            self.interrupted = True
+            raise
+        return self
+
+    def _run(self, run: Run, interrupts: Interrupts) -> None:
+        loader, valid_loader = run.loader, run.valid_loader
+        self._stopping = self._early_stopping(valid_loader, run.valid_every)
+        resumed = resume_from(self, run.folder) if run.folder and run.resume else None
+        if resumed is not None:
             loader.seed = self._seed
             if valid_loader is not None and self._valid_seed is not None:
                 valid_loader.seed = self._valid_seed
             if self._stopping is not None and self._stopping.reason is not None:
                 self.stop_reason = self._stopping.reason  # it had ended, no step is missing
                 self._stopping.validate = None
-                self._finish(logdir)
-                return self
+                self._finish(run.folder)
+                return
         self._seed, self.stop_reason = loader.seed, None
         self._valid_seed = None if valid_loader is None else valid_loader.seed
-        own = self._callbacks(loader, valid_loader, every, save_frequency, logdir, progress)
+        callbacks = [*own_callbacks(self, run, resumed), *run.callbacks, interrupts]
+        for callback in callbacks:
+            if isinstance(callback, Beginning):
+                callback.begin(self)
         self.model.train()
         try:
-            self.stop_reason = train(
-                self.step, loader.batches(self.num_steps), [*own, *callbacks], self.num_steps
-            )
+            batches = loader.batches(self.num_steps)
+            self.stop_reason = train(self.step, batches, callbacks, self.num_steps)
             self._read_guard()
         finally:
             self.model.eval()
             self._renew_guard()  # it holds a copy of the weights
             if self._stopping is not None:
                 self._stopping.validate = None  # it holds the data, which no copy should carry
-        self._finish(logdir)
-        return self
+        if interrupts.reason is None or self.stop_reason != interrupts.reason:
+            self._finish(run.folder)
 
+    @explains_memory
     def step(self, batch: Batch) -> Losses:
         """Updates the weights on one batch and returns its losses, detached."""
         with self._dropout_rng():
-            total, losses = self.loss(batch)
+            at = (self.num_steps, self._seed)
+            total, losses = training_loss(self.model, self.objectives, batch, *at, self.additions)
             self.optimizer.zero_grad()
             total.backward()
+        self._moving = True
         try:
             self._guard.step(total.detach())
         except NotFiniteError as error:
+            self._moving = False  # the optimiser did not step
             if holds_numbers(batch) and not math.isfinite(error.loss):
-                self._guard.restore()
+                self._guard.step_back()
             raise divergence(error, self.num_steps + 1, self._rate, batch) from None
+        if self.queue is not None:
+            self.queue.update(self.model, self._guard.finite)
         if self.scheduler is not None:
             self.scheduler.step()
         self.num_steps += 1
+        self._moving = False
         if self.num_steps % _READ_EVERY == 0:
             self._read_guard()
         return losses
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
-        """Returns the weighted sum of all objectives, and each one's parts by name."""
+        """Returns the weighted sum of all objectives, and their parts, see `loss.total_loss`."""
         return total_loss(self.model, self.objectives, batch)
 
     @torch.no_grad()
@@ -214,15 +259,23 @@ class SingleSessionSolver:
 
     def to(self, device: torch.device) -> SingleSessionSolver:
         """Moves the model, the criteria and the optimiser's state; returns the solver."""
-        self.model.to(device)
-        self.criterions.to(device)
+        for part in (self.model, self.criterions, self.queue):
+            if part is not None:
+                part.to(device)
         self.optimizer.load_state_dict(self.optimizer.state_dict())  # casts to the parameters'
         self._renew_guard()
         return self
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes weights, optimiser, scheduler, history, seed and step."""
-        save_state(path, {"kind": "solver", **self.state_dict()})
+    def save(
+        self, path: str | os.PathLike[str], keep: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Writes weights, optimiser, scheduler, history, seed and step.
+
+        Args:
+            path: Where the file will be.
+            keep: The name that an old file at `path` takes.
+        """
+        save_state(path, {"kind": "solver", **self.state_dict()}, keep)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Reads what `save` wrote.
@@ -230,35 +283,12 @@ class SingleSessionSolver:
         Raises:
             CheckpointError: If the file is damaged or its weights do not fit.
         """
-        state = load_state(path)
-        kind = state.pop("kind", None)
-        if kind != "solver":
-            raise CheckpointError(f"{path} is not the checkpoint of a solver but of {kind!r}.")
-        try:
-            self.load_state_dict(state)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"a checkpoint must fit the solver that loads it; {path} does not: {error}. "
-                "Build the solver with the model and optimiser that were saved."
-            ) from error
+        load_solver(self, path)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that the next step depends on, and the history."""
         self._read_guard()
-        return {
-            "model": dict(self.model.state_dict()),
-            "criterions": dict(self.criterions.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "stopping": None if self._stopping is None else self._stopping.state_dict(),
-            "history": self.history.state_dict(),
-            "validation_history": torch.tensor(
-                self.validation_history, dtype=torch.float64
-            ).reshape(-1, 2),
-            "num_steps": self.num_steps,
-            "seed": self._seed,
-            "valid_seed": self._valid_seed,
-        }
+        return solver_state(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues where `state_dict` was taken.
@@ -267,49 +297,13 @@ class SingleSessionSolver:
             CheckpointError: If a key, type, shape or value does not fit this solver, which then
                 stays as it was.
         """
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        check_solver_state(state, self.state_dict(), self._weights(), parameters)
-        self.model.load_state_dict(state["model"])
-        self.criterions.load_state_dict(state["criterions"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
-        if self._stopping is not None and state["stopping"] is not None:
-            self._stopping.load_state_dict(state["stopping"])
-        self.history.load_state_dict(state["history"])
-        self.validation_history = [
-            (int(step), loss) for step, loss in state["validation_history"].tolist()
-        ]
-        self.num_steps, self._seed = state["num_steps"], state["seed"]
-        self._valid_seed = state.get("valid_seed")
+        restore_solver(self, state)
         self._renew_guard()
 
     def _early_stopping(
         self, valid_loader: ContrastiveLoader | None, every: int
     ) -> EarlyStopping | None:
         return None
-
-    def _callbacks(
-        self,
-        loader: ContrastiveLoader,
-        valid_loader: ContrastiveLoader | None,
-        every: int,
-        save_frequency: int | None,
-        logdir: str | os.PathLike[str] | None,
-        progress: bool,
-    ) -> list[Callback]:
-        own: list[Callback] = [Record(self.history)]
-        if self._stopping is not None:
-            own.append(self._stopping)
-        elif valid_loader is not None:
-            own.append(EveryFewSteps(partial(self._validate, valid_loader), every))
-        if logdir is not None:
-            own.append(Checkpoints(self.save, logdir, save_frequency))
-            own.append(CsvLog(self.history, Path(logdir) / "history.csv"))
-        if progress:
-            weight = sum(objective.weight for objective in self.objectives)
-            own.append(ProgressBar(loader.num_steps, loader.num_negatives, self.num_steps, weight))
-        return own
 
     def _validate(self, loader: ContrastiveLoader, step: int) -> float:
         loss = self.validation(loader)
@@ -323,19 +317,17 @@ class SingleSessionSolver:
         parts = {"model": self.model, "criterions": self.criterions}
         return {f"{k}.{n}": v for k, part in parts.items() for n, v in part.state_dict().items()}
 
-    def _load_weights(self, weights: dict[str, Tensor]) -> None:
-        for name, value in self._weights().items():
-            value.copy_(weights[name])
-
     def _tensors(self) -> list[Tensor]:
-        parts = (self.model, self.criterions)
+        parts = [self.model, self.criterions, *([] if self.queue is None else [self.queue.key])]
         return [t for part in parts for t in (*part.parameters(), *part.buffers())]
 
     def _read_guard(self) -> None:
         """Waits for the device and goes back to the last finite step if one was not finite."""
         try:
-            self._guard.read()
+            self._guard.settle()
         except NotFiniteError as error:
+            if self.queue is not None:
+                self.queue.rewind(self.num_steps - self._guarded_from - error.num_good)
             self.num_steps = self._guarded_from + error.num_good
             self.history.truncate(self.num_steps)
             self._renew_guard()
@@ -363,13 +355,10 @@ class EarlyStoppingSolver(SingleSessionSolver):
     watched, which does not guard against overfitting.
 
     Args:
-        model: As for `SingleSessionSolver`.
-        criterion: Likewise.
-        optimizer: Likewise.
+        model: As for `SingleSessionSolver`; so are `criterion`, `optimizer` and `options`.
         patience: Evaluations without improvement after which training ends.
         min_delta: An improvement smaller than this does not count, in nats. The mean training
             loss of a few small batches wanders by about 0.05.
-        scheduler: As for `SingleSessionSolver`.
     """
 
     def __init__(
@@ -380,9 +369,9 @@ class EarlyStoppingSolver(SingleSessionSolver):
         *,
         patience: int = 10,
         min_delta: float = 0.05,
-        scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(model, criterion, optimizer, scheduler=scheduler)
+        super().__init__(model, criterion, optimizer, **options)
         self.patience, self.min_delta = patience, min_delta
 
     def _early_stopping(
@@ -400,7 +389,10 @@ class EarlyStoppingSolver(SingleSessionSolver):
         assert self._stopping is not None
         if not self._stopping.best_weights:
             return
-        self._load_weights(self._stopping.best_weights)
+        for name, value in self._weights().items():
+            value.copy_(self._stopping.best_weights[name])
+        if self.queue is not None:
+            self.queue.restart(self.model)
         log.info("restored the weights of step %d: %s", self._stopping.best_step, self.stop_reason)
         if logdir is not None:
             self.save(Path(logdir) / "best.ckpt")

@@ -18,7 +18,19 @@ from ..utils.files import atomic_write
 from .history import History
 from .train import Losses
 
-__all__ = ["Checkpoints", "CsvLog", "EarlyStopping", "EveryFewSteps", "ProgressBar", "Record"]
+__all__ = [
+    "LAST",
+    "PREVIOUS",
+    "Checkpoints",
+    "CsvLog",
+    "EarlyStopping",
+    "EveryFewSteps",
+    "ProgressBar",
+    "Record",
+]
+
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+"""The newest checkpoint of a training, and the one before."""
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +38,23 @@ _SHOWN_EVERY = 10  # reading a loss waits for the device
 
 
 class Record:
-    """Keeps the losses of every step in a history."""
+    """Keeps the losses of every step in a history.
+
+    Args:
+        history: What is filled.
+
+    Attributes:
+        step: The last step that is in it; `None` before the first.
+    """
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.step: int | None = None
 
     def after_step(self, step: int, losses: Losses) -> None:
         """Adds the losses of one step."""
         self.history.append(losses)
+        self.step = step
 
     def finish(self) -> None:
         """Reads what is still on the device."""
@@ -99,7 +120,7 @@ class EarlyStopping:
 
     def after_step(self, step: int, losses: Losses) -> str | None:
         """Evaluates if it is time; returns a reason to stop when patience is at its end."""
-        self._losses.append(losses["loss"].detach())
+        self._losses.append(losses.get("objectives", losses["loss"]).detach())
         if step % self.every:
             return None
         smoothed = float(torch.stack(self._losses).mean())
@@ -141,57 +162,95 @@ class EarlyStopping:
 
 
 class Checkpoints:
-    """Saves every few steps and at the end, also after an interrupt.
+    """Saves every few steps and at the end, also after an interrupt, and keeps two.
+
+    `last.ckpt` becomes `previous.ckpt` when a new one is on disk. What another training left
+    in the folder is replaced, and so is a `last.ckpt` that could not be read.
 
     Args:
-        save: Writes a checkpoint to a path.
-        folder: Where `last.ckpt` goes.
+        save: Writes a checkpoint to a path; the old file takes the name `keep`, if there is one.
+        folder: Where the files go.
         every: Steps between two saves; `None` saves at the end only.
+        resumed: The file that the training continues, `None` for a new training.
+        is_whole: Whether the state is that after a step. When a second Ctrl-C or a lack of memory
+            ends training inside a step, nothing is saved.
     """
 
     def __init__(
-        self, save: Callable[[Path], None], folder: str | os.PathLike[str], every: int | None
+        self,
+        save: Callable[[Path, Path | None], None],
+        folder: str | os.PathLike[str],
+        every: int | None,
+        *,
+        resumed: Path | None = None,
+        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.save, self.path, self.every = save, Path(folder) / "last.ckpt", every
+        self.save, self.every, self.is_whole = save, every, is_whole
+        self.path, self.previous = Path(folder) / LAST, Path(folder) / PREVIOUS
+        self._is_new, self._has_last = resumed is None, resumed == self.path
         self._saved = True
 
     def after_step(self, step: int, losses: Losses) -> None:
         """Saves if it is time."""
-        self._saved = self.every is not None and step % self.every == 0
-        if self._saved:
-            self.save(self.path)
+        self._saved = False
+        if self.every is not None and step % self.every == 0:
+            self._save()
 
     def finish(self) -> None:
         """Saves what was done since the last save."""
-        if not self._saved:
-            self.save(self.path)
-            self._saved = True
+        if self._saved:
+            return
+        if self.is_whole():
+            self._save()
+        else:
+            log.warning("training ended inside a step; %s is not of that step", self.path)
+
+    def _save(self) -> None:
+        self.save(self.path, self.previous if self._has_last else None)
+        if self._is_new:
+            self.previous.unlink(missing_ok=True)
+        self._is_new, self._has_last, self._saved = False, True, True
 
 
 class CsvLog:
-    """Writes the history as a table, one row a step, when training ends.
+    """Writes the history as a table, one row a step, every few steps and when training ends.
 
     Args:
-        history: Read at the end; `Record` fills it.
+        history: Read when the table is written; `Record` fills it.
         path: The file to write.
+        every: Steps between two writes, since each waits for the device; `None` writes at the
+            end only.
     """
 
-    def __init__(self, history: History, path: str | os.PathLike[str]) -> None:
-        self.history, self.path = history, path
+    def __init__(
+        self, history: History, path: str | os.PathLike[str], every: int | None = None
+    ) -> None:
+        self.history, self.path, self.every = history, path, every
+        self._names: list[str] = []
+        self._rows: list[str] = []  # as text already, so that each is formatted once
 
     def after_step(self, step: int, losses: Losses) -> None:
-        """Has nothing to do; a row a step would make training wait for the device."""
+        """Writes the table if it is time."""
+        if self.every is not None and step % self.every == 0:
+            self._write()
 
     def finish(self) -> None:
         """Writes the table."""
+        self._write()
+
+    def _write(self) -> None:
         names = list(self.history)
+        series = [self.history[name] for name in names]
+        known = len(self._rows)
+        if names != self._names or (series and known > len(series[0])):  # steps were taken back
+            self._names, self._rows, known = names, [], 0
         text = io.StringIO()
         table = csv.writer(text)
         table.writerow(["step", *names])
-        rows = zip(*(self.history[name] for name in names), strict=True)
-        table.writerows([k, *(f"{x:.6g}" for x in row)] for k, row in enumerate(rows, start=1))
+        for step, row in enumerate(zip(*(one[known:] for one in series), strict=True), known + 1):
+            self._rows.append(f"{step},{','.join(f'{value:.6g}' for value in row)}\r\n")
         with atomic_write(self.path) as file:
-            file.write(text.getvalue().encode())
+            file.write(f"{text.getvalue()}{''.join(self._rows)}".encode())
 
 
 class ProgressBar:
@@ -213,8 +272,10 @@ class ProgressBar:
     def after_step(self, step: int, losses: Losses) -> None:
         """Moves the bar."""
         if step % _SHOWN_EVERY == 0:
-            loss = float(losses["loss"])
-            bits = (self._chance - loss / self._weight) / math.log(2)
+            loss = float(losses.get("objectives", losses["loss"]))  # without what is added
+            seen = losses.get("num_negatives")
+            chance = self._chance if seen is None else math.log(float(seen))
+            bits = (chance - loss / self._weight) / math.log(2)
             self._bar.set_postfix_str(f"loss {loss:.3f}, {bits:.2f} bits", refresh=False)
         self._bar.update(1)
 

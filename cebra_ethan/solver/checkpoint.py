@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,16 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..utils.files import atomic_write, sweep_temporary
 
-__all__ = ["SCHEMA_VERSION", "load_state", "save_state"]
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "load_state", "save_state"]
 
 SCHEMA_VERSION = 1
+"""Goes up when a state gets, loses or renames a key, or gives it another meaning."""
+
+MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""A row for each older version: maps its state to that of the next version.
+
+Whoever raises `SCHEMA_VERSION` adds a row here, and the files in `tests/legacy` tell if it works.
+"""
 
 _MAGIC = b"CEBRAETH"
 _PREFIX = struct.Struct("<8sQ32s")
@@ -43,8 +51,17 @@ _FOREIGN = {
 }
 
 
-def save_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
+def save_state(
+    path: str | os.PathLike[str],
+    state: dict[str, Any],
+    keep: str | os.PathLike[str] | None = None,
+) -> None:
     """Writes a state; the file is the old one or the new one at every moment.
+
+    Args:
+        path: Where the file will be.
+        state: A nest of dicts, lists and tuples of numbers, strings and tensors.
+        keep: The name that the old file takes, see `utils.files.atomic_write`.
 
     Raises:
         CheckpointError: If the state has a leaf that JSON and safetensors cannot hold.
@@ -61,13 +78,13 @@ def save_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
             f"can fill the memory; got {length}. Hold long lists as tensors."
         )
     sweep_temporary(Path(path).parent)
-    with atomic_write(path) as file:
+    with atomic_write(path, keep) as file:
         file.write(_PREFIX.pack(_MAGIC, len(body), hashlib.sha256(body).digest()))
         file.write(body)
 
 
 def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads a state.
+    """Reads a state, that of an older version as the present one would have written it.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -75,8 +92,10 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     body = _checked_body(Path(path))
     document = _metadata(body, path)
-    version = document.get("schema")
-    if type(version) is not int or version != SCHEMA_VERSION:
+    version: Any = document.get("schema")
+    steps = range(version, SCHEMA_VERSION) if type(version) is int else range(0)
+    known = type(version) is int and version <= SCHEMA_VERSION
+    if not known or any(number not in MIGRATIONS for number in steps):
         raise CheckpointError(
             f"a checkpoint must have schema version {SCHEMA_VERSION}; {path} has {version!r}. "
             "Open it with the version of cebra-ethan that wrote it."
@@ -84,6 +103,8 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         tensors = safetensors.torch.load(body)
         state = _decode(document.get("state"), tensors)
+        for number in steps:
+            state = MIGRATIONS[number](state)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path} holds no valid state ({error!r:.200}). Use an older checkpoint."

@@ -14,7 +14,7 @@ from ..models.base import OffsetModel
 from ..models.multisession import Encoder
 from ..types import Batch
 
-__all__ = ["Embedded", "embed", "transform"]
+__all__ = ["Embedded", "embed", "embed_parts", "transform"]
 
 _CHUNK_BINS = 4096  # a multiple of every factor of subsampling
 
@@ -35,6 +35,12 @@ def embed(model: Encoder, batch: Batch) -> Embedded:
     """
     indices = batch.indices
     parts = (indices.reference, *indices.positive, indices.negative)
+    reference, *others = embed_parts(model, batch, parts)
+    return Embedded(reference, tuple(others[:-1]), others[-1])
+
+
+def embed_parts(model: Encoder, batch: Batch, parts: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the points of rows of any shape, each part `(..., D)`, in one pass; see `embed`."""
     rows = torch.cat([part.flatten() for part in parts])
     num_bins = sum(len(recording) for recording in batch.recordings)
     crowded = 2 * len(rows) > num_bins and rows.device.type == "cpu"  # unique() waits for a GPU
@@ -44,8 +50,7 @@ def embed(model: Encoder, batch: Batch) -> Embedded:
     else:
         points = _embed_rows(model, batch, rows)
     split = points.split([part.numel() for part in parts])
-    reference, *others = (p.unflatten(0, part.shape) for p, part in zip(split, parts, strict=True))
-    return Embedded(reference, tuple(others[:-1]), others[-1])
+    return [p.unflatten(0, part.shape) for p, part in zip(split, parts, strict=True)]
 
 
 def _embed_rows(

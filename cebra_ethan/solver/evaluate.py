@@ -23,7 +23,7 @@ _SPANS_PER_BLOCK = 10
 
 @torch.no_grad()
 def goodness_of_fit(
-    model: Encoder, objective: Objective, loader: ContrastiveLoader
+    model: Encoder, objective: Objective, loader: ContrastiveLoader, place: int = 0
 ) -> metric.GoodnessOfFit:
     """Returns the goodness of fit in bits over the batches of a loader.
 
@@ -35,6 +35,7 @@ def goodness_of_fit(
         model: Embeds windows.
         objective: Its criterion says how points compare; its dimensions are used.
         loader: Draws from the data to judge; one reference sees `loader.num_negatives`.
+        place: Which of the positives that it draws are those of the objective.
 
     Raises:
         DataError: If the criterion does not say how it compares points.
@@ -46,16 +47,16 @@ def goodness_of_fit(
             f"so that similarities are known; got {type(criterion).__name__}."
         )
     loader.bind(model.offset)
-    dims = (..., objective.dims)
     was_training = model.training
     model.eval()
     losses, rows = [], []
     for batch in loader:
         points = embed(model, batch)
-        reference, positive = points.reference[dims], points.positive[0][dims]
+        reference = objective.subspace(points.reference)
+        positive = objective.subspace(points.positive[place])
         to_positive = criterion.similarity(reference, positive[:, None])[:, 0]
         sharpness = criterion.inverse_temperature
-        negative = points.negative[dims]
+        negative = objective.subspace(points.negative)
         groups = [(reference, negative)]
         if batch.group_sizes is not None:
             sizes = list(batch.group_sizes)

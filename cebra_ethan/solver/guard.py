@@ -36,14 +36,14 @@ class NotFiniteError(ArithmeticError):
 class FiniteGuard:
     """Lets an optimiser step only with a finite loss and finite gradients.
 
-    A finite gradient can still lead to weights whose loss is not: `restore` then brings back those
+    A finite gradient can still lead to weights whose loss is not: `step_back` then brings back those
     of one step before, with which it was. A deferred guard always does, since it cannot look at
     the batch for another cause.
 
     Args:
         optimizer: What steps.
         weights: Returns the tensors that a step may change.
-        deferred: Mask updates and look at the outcome in `read` alone, without waiting for the
+        deferred: Mask updates and look at the outcome in `settle` alone, without waiting for the
             device in between.
     """
 
@@ -60,12 +60,17 @@ class FiniteGuard:
         self._count: Tensor | None = None
         self._loss: Tensor | None = None
 
+    @property
+    def finite(self) -> Bool[Tensor, ""] | None:
+        """Whether all steps were finite, on the device; `None` where each is looked at."""
+        return self._finite
+
     @torch.no_grad()
     def step(self, loss: Float[Tensor, ""]) -> None:
         """Steps the optimiser, if it may.
 
         Raises:
-            NotFiniteError: If it may not; when deferred, `read` raises it.
+            NotFiniteError: If it may not; when deferred, `settle` raises it.
         """
         finite = self._is_finite(loss)
         if self.deferred:
@@ -77,7 +82,7 @@ class FiniteGuard:
         self.optimizer.step()
         self._num_good += 1
 
-    def read(self) -> None:
+    def settle(self) -> None:
         """Waits for the device and says whether all steps were finite.
 
         Raises:
@@ -117,7 +122,7 @@ class FiniteGuard:
         self._num_good += 1
 
     @torch.no_grad()
-    def restore(self) -> None:
+    def step_back(self) -> None:
         """Brings back the last weights whose loss was finite."""
         for tensor, before in zip(self.weights(), self._before or self.weights(), strict=True):
             tensor.copy_(before)

@@ -42,10 +42,11 @@ class History(Mapping[str, np.ndarray]):
         """Reads what is still on the device."""
         if not self._waiting:
             return
+        read = {}
         for name in self._waiting[0]:
             values = torch.stack([losses[name] for losses in self._waiting])
-            self._read.setdefault(name, []).append(values.cpu().double().numpy())
-        self._waiting = []
+            read[name] = [*self._read.get(name, []), values.cpu().double().numpy()]
+        self._read, self._waiting = read, []  # at once: an interrupt loses or doubles nothing
 
     def truncate(self, num_steps: int) -> None:
         """Forgets what came after the first `num_steps` entries."""

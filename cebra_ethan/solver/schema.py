@@ -34,8 +34,12 @@ def check_solver_state(
         CheckpointError: With the key at fault.
     """
     _check_keys("the state", state, own)
-    for part in ("model", "criterions"):
-        check_tensors(part, state[part], own[part])
+    for part in ("model", "criterions", "queue"):
+        if part in own:
+            check_tensors(part, state[part], own[part])
+    if "queue" in own:
+        counts = state["queue"]["_extra_state"]
+        _demand(bool((counts >= 0).all()), "queue/_extra_state", "counts of rows")
     _check_optimizer(state["optimizer"], own["optimizer"], parameters)
     _check_alike("scheduler", state["scheduler"], own["scheduler"])
     if state["stopping"] is not None:

@@ -40,33 +40,37 @@ class Interrupts:
         checkpoint: Where the checkpoint will be; without, `SIGTERM` and `SIGUSR1` act as ever.
 
     Attributes:
-        received: The signal that ended the training, or `None`.
+        received: The signal that came, or `None`.
+        reason: What the loop was told to stop it, or `None`.
 
     Example:
-        >>> with Interrupts() as interrupts:
-        ...     signal.raise_signal(signal.SIGINT)
-        ...     print(interrupts.after_step(7, {}))
-        Traceback (most recent call last):
-        KeyboardInterrupt: training was ended by SIGINT after step 7
+        >>> try:
+        ...     with Interrupts() as interrupts:
+        ...         signal.raise_signal(signal.SIGINT)
+        ...         print(interrupts.after_step(7, {}))
+        ... except KeyboardInterrupt as error:
+        ...     print(error)
+        SIGINT came by step 7
+        training was ended by SIGINT after step 7
     """
 
     def __init__(self, checkpoint: Path | None = None) -> None:
         self.checkpoint = checkpoint
         self.received: int | None = None
+        self.reason: str | None = None
         self._step: int | None = None
         self._before: dict[int, _Handler] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is not threading.main_thread():
             return self
-        numbers = [signal.SIGINT]  # first, so that Ctrl-C cannot come between the two others
-        if self.checkpoint is not None:
-            numbers += [
-                getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)
-            ]
-        for number in numbers:
+        for name in ("SIGINT", "SIGTERM", "SIGUSR1"):  # no Ctrl-C comes between the two others
+            if not hasattr(signal, name):  # Windows has no SIGUSR1
+                continue
+            number = getattr(signal, name)
             before = signal.getsignal(number)
-            if before in _DEFAULTS or isinstance(getattr(before, "__self__", None), Interrupts):
+            wanted = number == signal.SIGINT or self.checkpoint is not None
+            if (wanted and before in _DEFAULTS) or _outer(before) is not None:
                 self._before[number] = before
                 signal.signal(number, self._handle)
         return self
@@ -78,6 +82,9 @@ class Interrupts:
         trace: TracebackType | None,
     ) -> None:
         for number, before in reversed(self._before.items()):
+            outer = _outer(before)
+            if outer is not None and outer.received is None:
+                outer.received = self.received  # the training around this one ends as well
             signal.signal(number, before)
         if self.received is None or isinstance(error, (KeyboardInterrupt, SystemExit)):
             return
@@ -93,9 +100,9 @@ class Interrupts:
     def after_step(self, step: int, losses: Losses) -> str | None:
         """Ends the training if a signal came."""
         self._step = step
-        if self.received is None:
-            return None
-        return f"{signal.Signals(self.received).name} came by step {step}"
+        if self.received is not None:
+            self.reason = f"{signal.Signals(self.received).name} came by step {step}"
+        return self.reason
 
     def finish(self) -> None:
         """Has nothing to do; what was received is raised when the context ends."""
@@ -106,3 +113,9 @@ class Interrupts:
             self.received = number
         if again:
             raise KeyboardInterrupt("the second Ctrl-C")
+
+
+def _outer(handler: _Handler) -> Interrupts | None:
+    """Returns whose method a handler is, if it is one of ours."""
+    owner = getattr(handler, "__self__", None)
+    return owner if isinstance(owner, Interrupts) else None

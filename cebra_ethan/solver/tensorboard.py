@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from ..utils.optional import require
 from .train import Losses
 
@@ -48,9 +46,8 @@ class TensorBoardLog:
         """Adds the points of a step if it is time."""
         if self._writer is None or self._solver is None or step % self.every:
             return
-        values = torch.stack([value.detach().double() for value in losses.values()]).tolist()
-        for name, value in zip(losses, values, strict=True):
-            self._writer.add_scalar(f"training/{name}", value, step)
+        for name, value in losses.items():
+            self._writer.add_scalar(f"training/{name}", float(value), step)
         rate = self._solver.optimizer.param_groups[0]["lr"]
         self._writer.add_scalar("training/learning_rate", float(rate), step)
         self._add_validation()

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from ..types import Batch
 
-__all__ = ["Callback", "Losses", "train"]
+__all__ = ["Beginning", "Callback", "Losses", "train"]
 
 Losses = Mapping[str, Tensor]
 """Named scalars of one step, on the device; `"loss"` is what was minimised."""
@@ -23,6 +23,14 @@ class Callback(Protocol):
 
     def finish(self) -> None:
         """Runs once at the end, also after an error or an interrupt."""
+
+
+@runtime_checkable
+class Beginning(Protocol):
+    """A callback that wants to know what is trained."""
+
+    def begin(self, solver: Any) -> None:
+        """Runs before the first step, when a resumed training has found its state."""
 
 
 def train(

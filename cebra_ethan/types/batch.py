@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -143,11 +144,27 @@ class Objective:
     Args:
         criterion: Maps reference, positive and negative embeddings to a loss.
         name: What the history calls its loss.
-        weight: Factor of its loss in the sum.
+        weight: Factor of its loss in the sum: a number, or a function of the step, from 0.
         dims: The dimensions of the embedding that it sees.
+        renormalize: Scale what it sees to unit length, since a part of a unit vector is shorter.
     """
 
     criterion: nn.Module
     name: str = "loss"
-    weight: float = 1.0
+    weight: float | Callable[[int], float] = 1.0
     dims: slice = field(default_factory=lambda: slice(None))
+    renormalize: bool = False
+
+    def subspace(self, points: Float[Tensor, "*rows dims"]) -> Float[Tensor, "*rows own"]:
+        """Returns what the criterion sees of embeddings."""
+        own = points[..., self.dims]
+        return F.normalize(own, dim=-1) if self.renormalize else own
+
+    def weight_at(self, step: int | None = None) -> float:
+        """Returns the weight at a step, or the one that held-out data are judged by.
+
+        The latter is 1 where the weight is scheduled, so that any two evaluations can be compared.
+        """
+        if not callable(self.weight):
+            return self.weight
+        return 1.0 if step is None else self.weight(step)

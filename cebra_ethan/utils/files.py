@@ -123,7 +123,8 @@ def _rename_old(target: Path, kept: Path, temporary: str) -> None:
     except FileNotFoundError:  # there is no old file
         return
     except OSError:  # a disk without second names
-        os.replace(target, kept)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(target, kept)
         return
     try:
         os.replace(second, kept)

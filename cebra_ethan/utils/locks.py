@@ -130,8 +130,8 @@ def _create(path: Path, text: str) -> bool:
 
 
 def _release(path: Path, text: str) -> None:
+    _held.discard(text)  # first: a lock that stays by an interrupt here is then known to be old
     _remove(path, text)
-    _held.discard(text)
 
 
 def _remove(path: Path, text: str) -> None:

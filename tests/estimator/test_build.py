@@ -131,7 +131,7 @@ def test_the_loader_draws_as_the_parameters_say(batch_size, num_negatives):
 def test_loaders_of_early_stopping_draw_apart():
     params = make(early_stopping=True, augmentation={"noise_level": 0.1})
     train, valid = make_loaders(params, [RECORDING], _solver(), 0, 50)
-    assert (len(train.dataset), len(valid.dataset)) == (300 - 30 - 6, 30)
+    assert (len(train.dataset[0]), len(valid.dataset[0])) == (300 - 30 - 6, 30)
     assert train.seed != valid.seed
     assert train.augmentation is not None
     assert valid.augmentation is None

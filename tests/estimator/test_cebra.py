@@ -389,7 +389,9 @@ def test_an_unfitted_estimator_says_so():
 
 def test_files_of_a_training(tmp_path):
     make().fit(NEURAL, logdir=tmp_path, save_frequency=2)
-    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "history.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("last.ckpt", "previous.ckpt", "history.csv")
+    }
     with pytest.raises(DataError, match="need a folder"):
         make().fit(NEURAL, save_frequency=2)
 

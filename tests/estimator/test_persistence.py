@@ -130,3 +130,13 @@ def test_a_file_holds_all_parameters_and_nothing_else(tmp_path):
     assert set(state) == {"kind", "params", "fitted", "solver"}
     assert set(state["params"]) == set(model.get_params())
     assert set(state["fitted"]) == set(FITTED)
+
+
+@pytest.mark.parametrize("counts", [[6], [], [6, 0], [6, "6"], [6, True]])
+def test_a_list_of_neurons_that_no_model_has_is_refused(tmp_path, counts):
+    make().fit(NEURAL).save(tmp_path / "model.ckpt")
+    state = load_state(tmp_path / "model.ckpt")
+    state["fitted"]["n_features_in_"] = counts
+    save_state(tmp_path / "model.ckpt", state)
+    with pytest.raises(CheckpointError, match="n_features_in_ in .* must|describe a CEBRA"):
+        CEBRA.load(tmp_path / "model.ckpt")

@@ -164,7 +164,7 @@ def test_a_readout_is_converted_with_its_encoder(span):
     weights = to_cebra(source)
     assert weights["classifier.weight"].shape == (3, 2)
     x = torch.randn(5, 4, span)
-    assert torch.equal(from_cebra(weights, target).readout(x), source.readout(x))
+    assert torch.equal(from_cebra(weights, target).predict(x), source.predict(x))
     with pytest.raises(CheckpointError, match=r"got 'classifier.bias', 'classifier.weight' that"):
         from_cebra(weights, SupervisedModel(**SIZES, span=span))
 
@@ -205,7 +205,7 @@ def test_both_packages_read_out_alike(name):
     ours = from_cebra(theirs.state_dict(), resolve_model(name)(**SIZES, num_targets=3)).double()
     x = torch.randn(7, 4, ours.offset.span, dtype=torch.float64)
     points, scores = theirs.double()(x)
-    torch.testing.assert_close(ours.readout(x).squeeze(2), scores, rtol=0, atol=1e-12)
+    torch.testing.assert_close(ours.predict(x).squeeze(2), scores, rtol=0, atol=1e-12)
     torch.testing.assert_close(F.relu(ours(x)).squeeze(2), points, rtol=0, atol=1e-12)
 
 

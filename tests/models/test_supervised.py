@@ -29,7 +29,7 @@ def test_the_readout_is_linear_in_the_rectified_points(name):
     weight, bias = model.classifier.weight.squeeze(2), model.classifier.bias
     expected = torch.where(points > 0, points, 0) @ weight.T + bias
     assert (points < 0).any()
-    torch.testing.assert_close(model.readout(x).squeeze(2), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(model.predict(x).squeeze(2), expected, rtol=0, atol=1e-12)
 
 
 @names
@@ -38,7 +38,7 @@ def test_a_recording_is_read_out_window_by_window(name):
     x = torch.randn(1, 3, 40, dtype=torch.float64)
     windows = x[0].unfold(1, model.offset.span, 1).permute(1, 0, 2)
     torch.testing.assert_close(
-        model.readout(windows).squeeze(2), model.readout(x)[0].T, rtol=0, atol=1e-12
+        model.predict(windows).squeeze(2), model.predict(x)[0].T, rtol=0, atol=1e-12
     )
 
 
@@ -50,11 +50,11 @@ def test_classes_are_learned(name):
     x = torch.randn(120, 3, model.offset.span) + 4 * F.one_hot(labels, 3)[:, :, None]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(80):
-        loss = F.cross_entropy(model.readout(x).squeeze(2), labels)
+        loss = F.cross_entropy(model.predict(x).squeeze(2), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    correct = model.readout(x).squeeze(2).argmax(dim=1) == labels
+    correct = model.predict(x).squeeze(2).argmax(dim=1) == labels
     assert correct.float().mean() > 0.9  # chance is a third
 
 
@@ -63,7 +63,7 @@ def test_without_targets_there_is_no_readout(name):
     model = resolve_model(name)(3, 8, 2)
     assert model.classifier is None
     with pytest.raises(InvalidParameterError, match=r"needs num_targets; .* Pass the number"):
-        model.readout(torch.zeros(1, 3, model.offset.span))
+        model.predict(torch.zeros(1, 3, model.offset.span))
 
 
 @pytest.mark.parametrize("num_targets", [0, -2, True])
@@ -74,7 +74,7 @@ def test_targets_are_counted(num_targets):
 
 def test_a_wrong_input_is_named():
     with pytest.raises(DataError, match=r"takes \(batch, 3 neurons, at least 10 bins\)"):
-        SupervisedModel(3, 8, 2, num_targets=2).readout(torch.zeros(1, 4, 10))
+        SupervisedModel(3, 8, 2, num_targets=2).predict(torch.zeros(1, 4, 10))
 
 
 @pytest.mark.parametrize("span", [0, 2])

@@ -20,6 +20,11 @@ SMALL = {
     "device": "cpu",
 }
 
+OBJECTIVES = {
+    "place": {"labels": "label 0", "weight": {"weight": 2.0, "schedule": "linear-ramp-up"}},
+    "time": {"time_offset": 3, "criterion": {"temperature_mode": "auto"}},
+}
+
 MODES = {
     "time": ({}, ()),
     "time_delta": ({}, (POSITION,)),
@@ -28,6 +33,8 @@ MODES = {
     "mixed": ({}, (POSITION, SIDE)),
     "hybrid": ({"hybrid": True}, (POSITION,)),
     "full batch": ({"batch_size": None}, (POSITION,)),
+    "objectives": ({"objectives": OBJECTIVES, "output_dimension": 4}, (POSITION,)),
+    "objectives, full batch": ({"objectives": OBJECTIVES, "batch_size": None}, (POSITION,)),
 }
 """Every way of training: parameters and labels."""
 
@@ -46,6 +53,25 @@ VARIANTS = {
     "own negatives": {"num_negatives": 5},
     "causal": {"causal": True, "model_architecture": "offset5-model"},
     "attention": {"model_architecture": "attention-offset10-model"},
+    "uncertainty": {"objectives": OBJECTIVES, "balance": "uncertainty"},
+    "gradnorm": {"hybrid": True, "balance": "gradnorm"},
+    "jacobian": {"regularizer": {"weight": 0.1, "schedule": "linear-ramp-up", "first_step": 0}},
+    "queue": {
+        "num_queued_negatives": 50,
+        "momentum": 0.9,
+        "early_stopping": {"every": 2, "patience": 30},
+    },
+    "queue and dropout": {
+        "num_queued_negatives": 50,
+        "model_architecture": "offset36-model-dropout",
+    },
+    "all together": {
+        "objectives": OBJECTIVES,
+        "balance": "gradnorm",
+        "regularizer": {"weight": 0.1, "objectives": ["time"]},
+        "num_queued_negatives": 50,
+        "augmentation": {"noise_level": 0.1},
+    },
 }
 """Parameters that add something to the state of training, each alone."""
 
@@ -93,3 +119,51 @@ def assert_same_estimator(one, other, neural=NEURAL):
     assert one.label_kinds_ == other.label_kinds_
     assert one.random_state_ == other.random_state_
     assert_same(one.transform(neural), other.transform(neural))
+
+
+SESSIONS = [NEURAL, np.ascontiguousarray(NEURAL[::-1, :4])]
+"""Two recordings with other neurons."""
+
+TRAININGS = {
+    **{mode: (params, NEURAL, labels) for mode, (params, labels) in MODES.items()},
+    "sessions": ({}, SESSIONS, ([POSITION, POSITION[::-1]],)),
+    "sessions, time": ({}, SESSIONS, ()),
+    "sessions, shared trunk": (
+        {"shared_trunk": True, "model_architecture": "offset5-model"},
+        SESSIONS,
+        ([SIDE, SIDE[::-1]],),
+    ),
+    "early stopping": ({"early_stopping": {"every": 2, "patience": 30}}, NEURAL, (POSITION,)),
+}
+"""Every way of training, of one and of several sessions: parameters, activity, labels."""
+
+
+def in_training(name, **params):
+    """Returns an unfitted estimator, and what to fit it on."""
+    own, neural, labels = TRAININGS[name]
+    return small(**{**own, **params}), (neural, *labels)
+
+
+_LENGTHS = (200, 150, 120)
+_sessions = np.random.default_rng(1)
+SESSIONS = {
+    "neural": [
+        _sessions.normal(size=(n, 5 + k)).astype(np.float32) for k, n in enumerate(_LENGTHS)
+    ],
+    "place": [np.cumsum(_sessions.normal(size=n)) for n in _LENGTHS],
+    "side": [_sessions.integers(0, 3, n) for n in _LENGTHS],
+}
+"""Three recordings with labels."""
+
+SESSION_MODES = {
+    "time": ({}, ()),
+    "time_delta": ({}, ("place",)),
+    "delta_normal": ({"conditional": "delta_normal", "delta": 0.5}, ("place",)),
+    "discrete": ({}, ("side",)),
+    "mixed": ({}, ("place", "side")),
+    "hybrid": ({"hybrid": True}, ("place",)),
+    "full batch": ({"batch_size": None}, ("place",)),
+    "shared trunk": ({"shared_trunk": True, "model_architecture": "offset5-model"}, ("place",)),
+    "own negatives": ({"num_negatives": 4}, ("place", "side")),
+}
+"""Every way of training on several sessions: parameters, and names of labels in `SESSIONS`."""

@@ -80,7 +80,12 @@ def _public_loaders():
             members = node.body if isinstance(node, ast.ClassDef) else [node]
             prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
             for one in members:
-                if isinstance(one, ast.FunctionDef) and one.name.startswith(LOADING):
+                # a method that takes nothing but itself is given no file
+                if (
+                    isinstance(one, ast.FunctionDef)
+                    and one.name.startswith(LOADING)
+                    and (one.args.args + one.args.kwonlyargs)[bool(prefix) :]
+                ):
                     found.add(f"{module}:{prefix}{one.name}")
     return found
 
@@ -126,7 +131,8 @@ SPECIAL = {
     "cebra_ethan.datasets.registry:load_dataset": _dataset_loader,
     "cebra_ethan.datasets.hippocampus:load_rat": _dataset_loader,
 }
-TAKE_NO_FILE = {  # a mapping in memory that one of the loaders above has read
+TAKE_NO_FILE = {
+    # a mapping in memory that one of the loaders above has read
     "cebra_ethan.solver.base:SingleSessionSolver.load_state_dict",
     "cebra_ethan.solver.callbacks:EarlyStopping.load_state_dict",
     "cebra_ethan.solver.history:History.load_state_dict",

@@ -206,7 +206,8 @@ def test_row49_another_version(version, tmp_path):
 
 SET_BY_LOAD = {
     *("solver_", "model_", "offset_", "device_", "random_state_", "label_kinds_"),
-    *("n_features_in_", "feature_names_in_", "_fitted_params"),
+    *("n_features_in_", "feature_names_in_", "num_sessions_", "_fitted_params"),
+    "interrupted_",
 }
 
 

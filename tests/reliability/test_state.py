@@ -277,6 +277,11 @@ SHAPING = {
     "early_stopping": True,
     "random_state": 1,
     "device": "cuda_if_available",
+    "shared_trunk": True,
+    "objectives": {"all": {"labels": "label 0"}},
+    "regularizer": {"weight": 0.1},
+    "num_queued_negatives": 8,
+    "momentum": 0.5,
 }
 HONOURED = {
     "learning_rate": 0.1,
@@ -290,7 +295,7 @@ HONOURED = {
     "conditional": "time",
 }
 UNUSED_BY_TRAINING = {"max_adapt_iterations", "verbose", "pad_before_transform"}
-NEEDS_OTHERS = {"delta", "prior"}
+NEEDS_OTHERS = {"delta", "prior", "balance"}
 
 
 def test_row38_every_parameter_is_accounted_for():

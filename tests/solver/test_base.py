@@ -98,7 +98,7 @@ def test_objectives_are_weighted_and_see_their_dimensions():
     torch.testing.assert_close(total, behavior + 2 * time)
     assert set(losses) == {
         "loss",
-        *(f"{k}/{part}" for k in ("behavior", "time") for part in ("align", "uniform")),
+        *(f"{k}/{part}" for k in ("behavior", "time") for part in ("loss", "align", "uniform")),
         "behavior/temperature",
         "time/temperature",
     }
@@ -250,8 +250,11 @@ def test_files_of_a_training(tmp_path, frequency):
     solver.fit(make_loader(11), logdir=tmp_path, save_frequency=frequency, callbacks=[steps])
     expected = [0 if frequency is None else k // frequency * frequency for k in range(1, 12)]
     assert at_save == expected
-    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "history.csv"}
+    before = set() if frequency is None else {"previous.ckpt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "history.csv", *before}
     assert load_state(tmp_path / "last.ckpt")["num_steps"] == 11
+    for name in before:
+        assert load_state(tmp_path / name)["num_steps"] == 11 // frequency * frequency
     with (tmp_path / "history.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     assert [int(row["step"]) for row in table] == list(range(1, 12))

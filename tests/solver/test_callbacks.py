@@ -16,6 +16,7 @@ from cebra_ethan.solver.callbacks import (
     Record,
 )
 from cebra_ethan.solver.history import History
+from cebra_ethan.utils.files import atomic_write
 
 
 def _loss(value):
@@ -151,7 +152,7 @@ def test_a_state_at_the_end_of_patience_knows_its_reason():
 )
 def test_checkpoints_every_few_steps_and_once_at_the_end(tmp_path, every, steps, saved_after):
     done, saved = [0], []
-    checkpoints = Checkpoints(lambda path: saved.append((done[0], path)), tmp_path, every)
+    checkpoints = Checkpoints(lambda path, keep: saved.append((done[0], path)), tmp_path, every)
     for step in range(1, steps + 1):
         done[0] = step
         checkpoints.after_step(step, _loss(0))
@@ -176,6 +177,70 @@ def test_csv_log_is_the_history(tmp_path, count):
     table = np.array(rows, dtype=float)
     np.testing.assert_array_equal(table[:, 0], np.arange(1, count + 1))
     np.testing.assert_allclose(table[:, 1:], values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_csv_log_is_written_now_and_then(tmp_path, every):
+    history, path = History(), tmp_path / "history.csv"
+    log = CsvLog(history, path, every)
+    for step in range(1, 8):
+        history.append(_loss(step / 7))
+        log.after_step(step, _loss(0))
+        rows = path.read_text().splitlines() if path.exists() else ["step,loss"]
+        assert rows[1:] == [f"{k},{k / 7:.6g}" for k in range(1, step // every * every + 1)]
+    history.truncate(5)  # as after a loss that was not finite
+    log.finish()
+    assert path.read_text().splitlines() == [
+        "step,loss",
+        *(f"{k},{k / 7:.6g}" for k in range(1, 6)),
+    ]
+
+
+def _save(path, keep, text):
+    with atomic_write(path, keep) as file:
+        file.write(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("resumed", "first", "second"),
+    [
+        (None, {"last.ckpt": "1"}, {"last.ckpt": "2", "previous.ckpt": "1"}),
+        (
+            "last.ckpt",
+            {"last.ckpt": "1", "previous.ckpt": "old last"},
+            {"last.ckpt": "2", "previous.ckpt": "1"},
+        ),
+        (
+            "previous.ckpt",
+            {"last.ckpt": "1", "previous.ckpt": "old previous"},
+            {"last.ckpt": "2", "previous.ckpt": "1"},
+        ),
+    ],
+)
+def test_checkpoints_keep_two_of_one_training(tmp_path, resumed, first, second):
+    for name in ("last", "previous"):
+        (tmp_path / f"{name}.ckpt").write_text(f"old {name}")
+    step = [0]
+    checkpoints = Checkpoints(
+        lambda path, keep: _save(path, keep, str(step[0])),
+        *(tmp_path, 1),
+        resumed=None if resumed is None else tmp_path / resumed,
+    )
+    for expected in (first, second):
+        step[0] += 1
+        checkpoints.after_step(step[0], _loss(0))
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == expected
+
+
+def test_checkpoints_are_not_of_half_a_step(tmp_path, caplog):
+    saved = []
+    checkpoints = Checkpoints(
+        lambda path, keep: saved.append(path), tmp_path, None, is_whole=lambda: False
+    )
+    checkpoints.after_step(1, _loss(0))
+    checkpoints.finish()
+    assert saved == []
+    assert "ended inside a step" in caplog.text
 
 
 def test_csv_log_of_no_step_has_a_header_only(tmp_path):

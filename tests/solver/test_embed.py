@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from cebra_ethan.data.augment import GaussianNoise
+from cebra_ethan.data.loader import ContrastiveLoader
+from cebra_ethan.data.multisession import MultiSessionDataset
 from cebra_ethan.models.base import OffsetModel
-from cebra_ethan.models.model import MODELS
+from cebra_ethan.models.model import MODELS, resolve_model
+from cebra_ethan.models.multisession import MultiSessionModel
 from cebra_ethan.solver.embed import embed, transform
 from cebra_ethan.types import Batch, Indices, Offset, Recording
 from tests.solver.examples import NEURAL, NUM_DIMS, NUM_NEURONS, make_loader, make_model
@@ -82,7 +85,7 @@ def _crowded_batch(augmentation=None):
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(50, (200,), generator=generator)
     recording = Recording(NEURAL[:50])
-    scale = recording.neural.std(dim=0)
+    scale = [recording.neural.std(dim=0)]
     return Batch(
         (recording,), Indices(rows, (rows,), rows), Offset(0, 1), augmentation, scale, generator
     )
@@ -211,3 +214,30 @@ def test_transform_leaves_the_mode_and_makes_no_graph(training):
     model = make_model().train(training)
     assert not transform(model, NEURAL).requires_grad
     assert model.training is training
+
+
+@every_model
+@pytest.mark.parametrize("num_negatives", [None, 4])
+@pytest.mark.parametrize("batch_size", [4, 60])  # a few bins, and each bin several times
+def test_rows_of_several_sessions_go_through_their_own_encoders(name, num_negatives, batch_size):
+    draw = torch.Generator().manual_seed(0)
+    sessions = [torch.randn(n, 3 + k, generator=draw) for k, n in enumerate((90, 70, 80))]
+    labels = [{"place": torch.rand(len(one), generator=draw)} for one in sessions]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoders = [resolve_model(name)(3 + k, 8, NUM_DIMS).eval() for k in range(3)]
+    dataset = MultiSessionDataset(sessions, labels, num_negatives=num_negatives, hybrid=True)
+    offset = encoders[0].offset
+    batch = ContrastiveLoader(dataset, batch_size, 1, random_state=0).bind(offset).batch(0)
+    indices, found = batch.indices, embed(MultiSessionModel(encoders), batch)
+    rows = (indices.reference, *indices.positive, indices.negative)
+    starts = [0, 90, 160, 240]
+    for part, where in zip((found.reference, *found.positive, found.negative), rows, strict=True):
+        assert part.shape == (*where.shape, NUM_DIMS)
+        for points, row in zip(
+            part.flatten(0, -2)[::7], where.flatten().tolist()[::7], strict=True
+        ):
+            session = next(k for k in range(3) if row < starts[k + 1])
+            first = row - starts[session] - offset.left
+            window = sessions[session][first : first + offset.span]
+            torch.testing.assert_close(points, encoders[session](window.T[None])[0, :, 0], **CLOSE)

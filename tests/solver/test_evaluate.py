@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from cebra_ethan.data.loader import ContrastiveLoader
+from cebra_ethan.data.multisession import MultiSessionDataset
 from cebra_ethan.errors import DataError
 from cebra_ethan.models.criterions import FixedCosineInfoNCE, FixedEuclideanInfoNCE, FocalInfoNCE
+from cebra_ethan.models.model import Offset1Model
+from cebra_ethan.models.multisession import MultiSessionModel
 from cebra_ethan.solver.embed import embed
 from cebra_ethan.solver.evaluate import goodness_of_fit, resampling_blocks
 from cebra_ethan.types import Objective, Recording
 from tests.reference.infonce import infonce
+from tests.reference.multisession import multisession_loss
 from tests.solver.examples import make_loader, make_model, make_solver
 
 
@@ -22,9 +27,9 @@ def _bits(solver, loader):
 def _shuffled(loader):
     """The loader with its time bins in random order, under the labels in theirs."""
     loader.bind(make_model().offset)
-    neural = loader.recording.neural
+    neural = loader.recordings[0].neural
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(neural)))
-    loader.recording = Recording(neural[order])
+    loader.recordings = (Recording(neural[order]),)
     return loader
 
 
@@ -128,7 +133,7 @@ def test_a_criterion_without_similarities_is_refused():
 
 def test_blocks_are_the_trials():
     trial = torch.tensor([5, 5, 5, 2, 2, 5])
-    blocks = resampling_blocks(Recording(torch.zeros(6, 1), trial=trial), span=10)
+    blocks = resampling_blocks([Recording(torch.zeros(6, 1), trial=trial)], span=10)
     assert blocks.tolist() == [0, 0, 0, 1, 1, 2]
 
 
@@ -136,7 +141,43 @@ def test_blocks_are_the_trials():
     ("num_bins", "span", "size"), [(1000, 2, 20), (1000, 10, 50), (10, 1, 1), (1, 1, 1)]
 )
 def test_blocks_of_time_are_ten_windows_long_but_twenty_or_more(num_bins, span, size):
-    blocks = resampling_blocks(Recording(torch.zeros(num_bins, 1)), span)
+    blocks = resampling_blocks([Recording(torch.zeros(num_bins, 1))], span)
     assert len(blocks) == num_bins
     assert np.all(np.diff(blocks) >= 0)
     assert np.bincount(blocks)[0] == size
+
+
+def test_blocks_of_different_sessions_differ():
+    sessions = [
+        Recording(torch.zeros(4, 1), trial=torch.tensor([0, 0, 1, 1])),
+        Recording(torch.zeros(3, 2), trial=torch.tensor([0, 1, 1])),
+    ]
+    assert resampling_blocks(sessions, span=10).tolist() == [0, 0, 1, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("num_negatives", [None, 5])
+@pytest.mark.parametrize("labels", [True, False])
+def test_bits_of_several_sessions_follow_from_the_published_loss(labels, num_negatives):
+    draw = torch.Generator().manual_seed(0)
+    sessions = [torch.randn(n, 3 + k, generator=draw) for k, n in enumerate((60, 40))]
+    places = [
+        {"place": torch.rand(len(one), generator=draw)} if labels else {} for one in sessions
+    ]
+    encoders = [Offset1Model(3 + k, 8, 3) for k in range(2)]
+    dataset = MultiSessionDataset(sessions, places, num_negatives=num_negatives)
+    loader = ContrastiveLoader(dataset, 8, 2, random_state=0)
+    losses = [
+        multisession_loss(
+            encoders,
+            sessions,
+            (batch.indices.reference, batch.indices.positive[0], batch.indices.negative),
+            *(0, 1, 0.5),
+            apart=not labels,
+        ).item()
+        for batch in loader.bind(encoders[0].offset)
+    ]
+    seen = num_negatives or (16 if labels else 8)
+    expected = (math.log(seen) - np.mean(losses)) / math.log(2)
+    objective = Objective(FixedCosineInfoNCE(0.5))
+    found = goodness_of_fit(MultiSessionModel(encoders), objective, loader).bits
+    assert found == pytest.approx(expected, abs=1e-5)

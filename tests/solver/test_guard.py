@@ -90,7 +90,7 @@ def test_both_ways_go_back_to_the_same_tensors(what, step):
         torch.testing.assert_close(dict(later.model.state_dict()), expected, rtol=0, atol=0)
 
 
-def test_a_deferred_guard_waits_until_it_is_read():
+def test_a_deferred_guard_waits_until_it_is_settled():
     weight = torch.nn.Parameter(torch.ones(3))
     guard = FiniteGuard(torch.optim.SGD([weight], lr=0.5), lambda: [weight], deferred=True)
     for factor in (1.0, float("nan"), 1.0):
@@ -98,4 +98,4 @@ def test_a_deferred_guard_waits_until_it_is_read():
         guard.step(torch.tensor(2.0))
     assert weight.tolist() == [0.5, 0.5, 0.5]  # one step, then none
     with pytest.raises(NotFiniteError, match="after 1 steps the loss is 2"):
-        guard.read()
+        guard.settle()

@@ -67,3 +67,20 @@ def test_empty_state():
     history = History()
     history.load_state_dict(History().state_dict())
     assert dict(history) == {}
+
+
+def test_a_reading_that_is_interrupted_neither_loses_nor_doubles(monkeypatch):
+    history, calls = History(), []
+
+    def stack(values, original=torch.stack):
+        calls.append(1)
+        if len(calls) == 2:  # one series was read, the other not yet
+            raise KeyboardInterrupt("in between")
+        return original(values)
+
+    _fill(history, range(5))
+    monkeypatch.setattr(torch, "stack", stack)
+    with pytest.raises(KeyboardInterrupt, match="in between"):
+        history.flush()
+    for name in ("loss", "half"):
+        assert len(history[name]) == 5

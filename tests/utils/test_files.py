@@ -1,8 +1,10 @@
 """Files are whole or not there, whatever happens to the writer."""
 
 import os
+import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -55,8 +57,8 @@ def test_an_error_keeps_the_old_file_and_removes_the_temporary_one(tmp_path, err
     assert _leftovers(tmp_path) == []
 
 
-def _write_and_fail(path, error):
-    with atomic_write(path) as file:
+def _write_and_fail(path, error, keep=None):
+    with atomic_write(path, keep=keep) as file:
         file.write(NEW)
         raise error
 
@@ -140,15 +142,54 @@ def _whole(number):
 
 
 def test_sweeping_spares_the_living_and_the_strangers(tmp_path):
-    living = tmp_path / f".note.txt.{os.getpid()}.abc{TEMPORARY_SUFFIX}"
-    dead = tmp_path / f".note.txt.{_dead_pid()}.abc{TEMPORARY_SUFFIX}"
+    host = re.sub(r"\W", "-", socket.gethostname())[:40]
+    living = tmp_path / f".note.txt.{host}.{os.getpid()}.abc{TEMPORARY_SUFFIX}"
+    dead = tmp_path / f".note.txt.{host}.{_dead_pid()}.abc{TEMPORARY_SUFFIX}"
+    elsewhere = tmp_path / f".note.txt.another-{host}.{_dead_pid()}.abc{TEMPORARY_SUFFIX}"
     stranger = tmp_path / f".their.own.file{TEMPORARY_SUFFIX}"
     short = tmp_path / f".x{TEMPORARY_SUFFIX}"
     ordinary = tmp_path / "note.txt"
-    for file in (living, dead, stranger, short, ordinary):
+    spared = [living, elsewhere, stranger, short, ordinary]
+    for file in (*spared, dead):
         file.write_bytes(OLD)
     assert sweep_temporary(tmp_path) == [dead]
-    assert sorted(tmp_path.iterdir()) == sorted([living, stranger, short, ordinary])
+    assert sorted(tmp_path.iterdir()) == sorted(spared)
+
+
+def _old_and_kept(path, kept):
+    """Which of the names hold what, when the new file takes its place and after that."""
+    found = []
+    replace = os.replace
+
+    def watch(source, target):
+        replace(source, target)
+        found.append({one.name: one.read_bytes() for one in (path, kept) if one.exists()})
+
+    return found, watch
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_an_old_file_takes_another_name(tmp_path, monkeypatch, links):
+    path, kept = tmp_path / "last", tmp_path / "previous"
+    found, watch = _old_and_kept(path, kept)
+    monkeypatch.setattr(os, "replace", watch)
+    if not links:  # as on a disk without second names
+        monkeypatch.setattr(os, "link", _no_links)
+    for number in b"123":
+        with atomic_write(path, keep=kept) as file:
+            file.write(bytes([number]))
+    moved = {"last": b"1", "previous": b"1"} if links else {"previous": b"1"}
+    assert found[:3] == [{"last": b"1"}, moved, {"last": b"2", "previous": b"1"}]
+    assert found[-1] == {"last": b"3", "previous": b"2"}
+    assert all(found)  # at no moment is neither there
+    assert _leftovers(tmp_path) == []
+    with pytest.raises(OSError, match="broken disk"):
+        _write_and_fail(path, OSError("broken disk"), keep=kept)
+    assert (path.read_bytes(), kept.read_bytes()) == (b"3", b"2")
+
+
+def _no_links(source, target):
+    raise PermissionError("no second names here")
 
 
 def test_sweeping_a_missing_folder_finds_nothing(tmp_path):

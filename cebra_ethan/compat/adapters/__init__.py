@@ -1,0 +1,1 @@
+"""Where `cebra` spells something differently: its arguments in, ours called, nothing computed."""

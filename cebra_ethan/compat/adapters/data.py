@@ -1,0 +1,233 @@
+"""`cebra.data`: datasets of arrays, and loaders that differ in what they read of the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...data.dataset import ContrastiveDataset, as_recording
+from ...data.loader import ContrastiveLoader
+from ...data.multisession import MultiSessionDataset
+from ...errors import DataError, InvalidParameterError
+from ...types import Label, Recording
+
+__all__ = ["DatasetCollection", "TensorDataset", "get_loader_options"]
+
+
+class TensorDataset(ContrastiveDataset):
+    """A recording with one continuous and one discrete label, or one of them, or none.
+
+    Args:
+        neural: `(T, N)`.
+        continuous: `(T,)` or `(T, d)`.
+        discrete: `(T,)`.
+        offset: Of no effect: loaders learn the receptive field from the model.
+        device: Of no effect: loaders have one.
+
+    Example:
+        >>> dataset = TensorDataset(torch.randn(100, 5), continuous=torch.rand(100, 2))
+        >>> dataset.input_dimension, dataset.continuous_index.shape
+        (5, torch.Size([100, 2]))
+    """
+
+    def __init__(
+        self,
+        neural: Any,
+        continuous: Any = None,
+        discrete: Any = None,
+        offset: Any = None,
+        device: Any = "cpu",
+    ) -> None:
+        labels = {}
+        if continuous is not None:
+            labels["continuous"] = Label(continuous, "continuous", name="continuous")
+        if discrete is not None:
+            labels["discrete"] = Label(discrete, "categorical", name="discrete")
+        super().__init__(as_recording(neural, labels=labels))
+
+    @property
+    def neural(self) -> Tensor:
+        """Activity `(T, N)`."""
+        return self.recording.neural
+
+    @property
+    def input_dimension(self) -> int:
+        """The number of neurons."""
+        return self.num_neurons
+
+    @property
+    def continuous_index(self) -> Tensor:
+        """The continuous label `(T, d)`, float32."""
+        return self._index("continuous").float()
+
+    @property
+    def discrete_index(self) -> Tensor:
+        """The discrete label `(T,)`, the classes as they were given if these were integers."""
+        label = self.recording.labels.get("discrete")
+        values = None if label is None else label.to_numpy()
+        if values is not None and values.dtype.kind in "iu":
+            return torch.as_tensor(values)
+        return self._index("discrete")
+
+    def configure_for(self, model: Any) -> None:
+        """Sets the receptive field of the windows `dataset[t]`; loaders learn it by themselves."""
+        self.offset = model.offset
+
+    def to(self, device: Any) -> TensorDataset:
+        """Returns the dataset: the loader moves what it draws."""
+        return self
+
+    def _index(self, name: str) -> Tensor:
+        if name not in self.recording.labels:
+            raise DataError(f"the dataset has no {name} label. Pass {name}= when you make it.")
+        values: Tensor = self.recording.labels[name].values
+        return values
+
+
+class DatasetCollection(MultiSessionDataset):
+    """Several datasets that are learned together.
+
+    Args:
+        datasets: `TensorDataset`s, or one iterable of them.
+    """
+
+    def __init__(self, *datasets: Any) -> None:
+        first = datasets[0] if datasets else ()
+        whole = list(first) if isinstance(first, Iterable) and len(datasets) == 1 else datasets
+        self.datasets = list(whole)
+        super().__init__([one.recording for one in self.datasets])
+
+    @property
+    def num_sessions(self) -> int:
+        """The number of recordings."""
+        return len(self)
+
+    def get_session(self, session_id: int) -> Any:
+        """Returns the dataset of one session."""
+        return self.datasets[session_id]
+
+    def get_input_dimension(self, session_id: int) -> int:
+        """Returns the number of neurons of one session."""
+        return self.num_neurons[session_id]
+
+    def configure_for(self, model: Any) -> None:
+        """Does nothing: loaders learn the receptive field from the model."""
+
+    def to(self, device: Any) -> DatasetCollection:
+        """Returns the collection: the loader moves what it draws."""
+        return self
+
+
+def ContinuousDataLoader(
+    dataset: Any,
+    time_offset: int = 10,
+    num_steps: int = 1000,
+    batch_size: int | None = None,
+    conditional: str = "time_delta",
+    delta: float = 0.1,
+) -> ContrastiveLoader:
+    """Returns a loader of pairs by time or by the continuous label."""
+    own = {"delta": delta} if conditional in ("delta", "delta_normal") else {}
+    options = {"conditional": conditional, "time_offset": time_offset, **own}
+    return _loader(dataset, ["continuous"], batch_size, num_steps, options)
+
+
+def DiscreteDataLoader(
+    dataset: Any,
+    time_offset: int = 10,
+    num_steps: int = 1000,
+    batch_size: int | None = None,
+    prior: str = "empirical",
+) -> ContrastiveLoader:
+    """Returns a loader of pairs of one class; `time_offset` is of no effect on these."""
+    return _loader(dataset, ["discrete"], batch_size, num_steps, {"prior": prior})
+
+
+def MixedDataLoader(
+    dataset: Any,
+    time_offset: int = 10,
+    num_steps: int = 1000,
+    batch_size: int | None = None,
+    conditional: str = "time_delta",
+) -> ContrastiveLoader:
+    """Returns a loader of pairs by the continuous label within a class."""
+    options = {"conditional": conditional, "time_offset": time_offset}
+    return _loader(dataset, ["continuous", "discrete"], batch_size, num_steps, options)
+
+
+def HybridDataLoader(
+    dataset: Any,
+    time_offset: int = 10,
+    num_steps: int = 1000,
+    batch_size: int | None = None,
+    conditional: str = "time_delta",
+    time_distribution: str = "time",
+    delta: float = 0.1,
+) -> ContrastiveLoader:
+    """Returns a loader of two positives, by the continuous label and by time.
+
+    Raises:
+        InvalidParameterError: If `time_distribution` is not `"time"`.
+    """
+    if time_distribution != "time":
+        raise InvalidParameterError(
+            f"time_distribution must be 'time'; got {time_distribution!r}."
+        )
+    own = {"delta": delta} if conditional in ("delta", "delta_normal") else {}
+    options = {"conditional": conditional, "time_offset": time_offset, "hybrid": True, **own}
+    return _loader(dataset, ["continuous"], batch_size, num_steps, options)
+
+
+def FullDataLoader(
+    dataset: Any,
+    time_offset: int = 10,
+    num_steps: int = 1000,
+    batch_size: int | None = None,
+    conditional: str = "time_delta",
+    delta: float = 0.1,
+) -> ContrastiveLoader:
+    """Returns a loader whose batches are all bins; `batch_size` must be left out."""
+    if batch_size is not None:
+        raise InvalidParameterError(
+            f"a full batch has no size; got batch_size={batch_size!r}. Use ContinuousDataLoader."
+        )
+    return ContinuousDataLoader(dataset, time_offset, num_steps, None, conditional, delta)
+
+
+def get_loader_options(dataset: Any) -> list[str]:
+    """Returns the names of the loaders that the labels of a dataset allow."""
+    labels = dataset.recordings[0].labels
+    several = len(dataset.recordings) > 1
+    found = [kind for kind in ("continuous", "discrete") if kind in labels]
+    names = {"continuous": "Continuous", "discrete": "Discrete"}
+    loaders = [f"{names[kind]}{'MultiSession' if several else ''}DataLoader" for kind in found]
+    return [*loaders, *(["MixedDataLoader"] if len(found) == 2 and not several else [])]
+
+
+def _loader(
+    dataset: Any,
+    labels: Sequence[str],
+    batch_size: int | None,
+    num_steps: int | None,
+    options: dict[str, Any],
+) -> ContrastiveLoader:
+    """Returns a loader that draws by the labels named here, as far as pairs need any."""
+    by_time = options.get("conditional") == "time" and not options.get("hybrid")
+    needed = [] if by_time else labels
+    recordings = [_with_labels(one, needed) for one in dataset.recordings]
+    own = MultiSessionDataset(recordings, **options)
+    return ContrastiveLoader(own, batch_size, 1000 if num_steps is None else num_steps)
+
+
+def _with_labels(recording: Recording, names: Sequence[str]) -> Recording:
+    missing = [name for name in names if name not in recording.labels]
+    if missing:
+        raise DataError(
+            f"this loader draws by the {' and '.join(names)} label; the dataset has "
+            f"{', '.join(recording.labels) or 'none'}. Pass {', '.join(missing)} to it."
+        )
+    return replace(recording, labels={name: recording.labels[name] for name in names})
