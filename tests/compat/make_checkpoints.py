@@ -21,7 +21,7 @@ CASES = {
     "learned": (dict(temperature_mode="auto", temperature=0.5, learning_rate=0.05), (X, Y)),
     "mixed": (dict(model_architecture="offset5-model", distance="euclidean"), (X, Y, CLASSES)),
     "hybrid": (dict(hybrid=True, output_dimension=4), (X, Y)),
-    "full": (dict(batch_size=None, model_architecture="offset1-model-mse"), (X, Y)),
+    "full": (dict(batch_size=None, model_architecture="offset1-model-v3"), (X, Y)),
     "sessions": (dict(model_architecture="offset5-model"), ([X, OTHER], [Y, OTHER_Y])),
 }
 

@@ -129,8 +129,9 @@ def test_a_shared_trunk_is_not_freed_for_one_session():
 
 
 @every_freeze
-def test_a_learned_temperature_belongs_to_the_trunk(freeze):
-    model = one(temperature_mode="auto", temperature=0.7, learning_rate=1e-2)
+@pytest.mark.parametrize("start", [one, several])
+def test_a_learned_temperature_belongs_to_the_trunk(start, freeze):
+    model = start(temperature_mode="auto", temperature=0.7, learning_rate=1e-2)
     before = copy.deepcopy(model.solver_.criterions.state_dict())
     model.adapt(NEW, PLACE, freeze=freeze)
     after = model.solver_.criterions.state_dict()

@@ -138,5 +138,5 @@ def test_a_list_of_neurons_that_no_model_has_is_refused(tmp_path, counts):
     state = load_state(tmp_path / "model.ckpt")
     state["fitted"]["n_features_in_"] = counts
     save_state(tmp_path / "model.ckpt", state)
-    with pytest.raises(CheckpointError, match="n_features_in_ in .* must|describe a CEBRA"):
+    with pytest.raises(CheckpointError, match=r"n_features_in_ in .* must|describe a CEBRA"):
         CEBRA.load(tmp_path / "model.ckpt")

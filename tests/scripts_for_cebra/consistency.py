@@ -19,7 +19,7 @@ def simulate(num_bins, num_neurons):
 
 X, y = simulate(900, 20)
 embeddings, bits = [], []
-for run in range(3):
+for _ in range(3):
     model = cebra.CEBRA(
         model_architecture="offset5-model",
         batch_size=256,
