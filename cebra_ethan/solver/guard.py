@@ -36,9 +36,9 @@ class NotFiniteError(ArithmeticError):
 class FiniteGuard:
     """Lets an optimiser step only with a finite loss and finite gradients.
 
-    A finite gradient can still lead to weights whose loss is not: `step_back` then brings back those
-    of one step before, with which it was. A deferred guard always does, since it cannot look at
-    the batch for another cause.
+    A finite gradient can still lead to weights whose loss is not: `step_back` then brings back
+    those of one step before, with which it was. A deferred guard always does, since it cannot
+    look at the batch for another cause.
 
     Args:
         optimizer: What steps.
