@@ -18,7 +18,7 @@ def programs(readme: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-QUICK_START, ESTIMATOR, FILES = programs("README.md")
+QUICK_START, ESTIMATOR, FILES, ANIMALS = programs("README.md")
 
 
 def processor_seconds() -> float:
@@ -64,6 +64,14 @@ def test_program_with_files_draws_what_it_saved_and_loaded(tmp_path):
     run(f"{FILES}\n{check}", tmp_path)
     for name in ("session.ckpt", "embedding.png", "loss.pdf"):
         assert (tmp_path / name).stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_program_with_several_animals_finds_one_space(tmp_path):
+    printed = run(ANIMALS, tmp_path)
+    assert float(re.search(r"R2 ([\d.]+)", printed)[1]) > 0.8
+    assert float(re.search(r"([\d.]+) bits", printed)[1]) > 0.4
+    assert "dimension 0" in printed
 
 
 def test_quick_start_is_the_first_example():

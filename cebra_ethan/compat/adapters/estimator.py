@@ -35,8 +35,9 @@ class CEBRA(estimator.CEBRA):
 
     @functools.wraps(estimator.CEBRA.__init__)  # type: ignore[misc] # for its signature
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "time_offsets" in kwargs:
+            kwargs["time_offsets"] = _one_offset(kwargs["time_offsets"])
         super().__init__(*args, **kwargs)
-        self.time_offsets = _one_offset(self.time_offsets)
 
     def set_params(self, **params: Any) -> CEBRA:
         """Sets parameters; `time_offsets` may be a list of one number."""
@@ -83,7 +84,8 @@ class CEBRA(estimator.CEBRA):
     ) -> CEBRA:
         """Trains on from the present weights, on the data given here; see `fit`."""
         own = _from_zero(callback, callback_frequency)
-        super().partial_fit(X, y, *labels, **own, **options)
+        verb = super().partial_fit if hasattr(self, "model_") else super().fit
+        verb(X, y, *labels, **own, **options)
         return self
 
     def save(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...errors import InvalidParameterError
 from ...models.base import OffsetModel
 from ...models.info_nce import BaseInfoNCE, Loss
+from ...models.layers import Normalize
 from ...models.model import MODELS, resolve_model, supported_model_architectures
 from ...types import Offset as _Offset
 
@@ -173,9 +174,10 @@ class _OffsetModel(OffsetModel):
         if isinstance(self, ConvolutionalModelMixin):
             return super().forward(neural)
         windows = neural.unfold(2, self.offset.span, 1).transpose(1, 2)  # (B, W, N, span)
-        points: Tensor = self.net(windows.flatten(0, 1)).flatten(1)
+        own = self.net[:-1] if self.normalize else self.net
+        points: Tensor = own(windows.flatten(0, 1)).flatten(1)
         embedding: Tensor = points.unflatten(0, windows.shape[:2]).transpose(1, 2)
-        return embedding
+        return Normalize()(embedding) if self.normalize else embedding
 
 
 class Squeeze(nn.Identity):
