@@ -35,7 +35,7 @@ CHECKS = {
     ),
     "decode": lambda n: n["knn"] > 0.9 and n["lasso"] > 0.8 and n["panels"] == 3,
     "consistency": lambda n: (
-        n["runs"] > 0.6 and n["num_scores"] == 6 and n["bits"] > 0.6 and n["ensemble"] == [900, 3]
+        n["runs"] > 0.95 and n["num_scores"] == 6 and n["bits"] > 0.6 and n["ensemble"] == [900, 3]
     ),
     "grid_search": lambda n: (
         n["models"] == ["max_iterations_1", "max_iterations_100"]

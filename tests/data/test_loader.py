@@ -196,9 +196,9 @@ def test_noise_is_in_units_of_each_neuron():
 
 def test_the_recording_is_not_changed():
     loader = _loader(augmentation=NeuronDropout(0.5))
-    before = loader.recording.neural.clone()
+    before = loader.recordings[0].neural.clone()
     assert all((batch.reference == 0).any() for batch in loader)
-    assert torch.equal(loader.recording.neural, before)
+    assert torch.equal(loader.recordings[0].neural, before)
 
 
 ARGUMENTS = {name: 0.3 for name in AUGMENTATIONS} | {

@@ -106,6 +106,18 @@ def _solver_loader(path, loader):
     return SingleSessionSolver(*parts()).load(path)
 
 
+def _solver_state_loader(path, loader):
+    return _named(loader)(SingleSessionSolver(*parts()), path)
+
+
+def _mouse_loader(path, loader):
+    root = path.parent / "data"
+    relative = "mouse_ca1_linear_track/C6M4_A_s1.npz"
+    (root / relative).parent.mkdir(parents=True, exist_ok=True)
+    (root / relative).write_bytes(path.read_bytes())
+    return _named(loader)("C6M4", "A", 1, root=root)
+
+
 def _dataset_loader(path, loader):
     """Puts the file where the published one is expected, at every name."""
     root = path.parent / "data"
@@ -114,7 +126,8 @@ def _dataset_loader(path, loader):
         (root / relative).write_bytes(path.read_bytes())
     function = _named(loader)
     prefix = "" if "registry" in loader else "rat-"
-    names = [name.removeprefix(prefix) for name in DATASETS if "simulated" not in name]
+    real = [name for name in DATASETS if "simulated" not in name and name.startswith(prefix)]
+    names = [name.removeprefix(prefix) for name in real]
     for name in names[:-1]:
         with pytest.raises(DataIntegrityError, match="SHA-256"):
             function(name, root=root)
@@ -128,7 +141,9 @@ def _estimator_reader(path, loader):
 SPECIAL = {
     "cebra_ethan.estimator.persistence:read_estimator": _estimator_reader,
     "cebra_ethan.solver.base:SingleSessionSolver.load": _solver_loader,
+    "cebra_ethan.solver.state:load_solver": _solver_state_loader,
     "cebra_ethan.datasets.registry:load_dataset": _dataset_loader,
+    "cebra_ethan.datasets.mouse:load_mouse": _mouse_loader,
     "cebra_ethan.datasets.hippocampus:load_rat": _dataset_loader,
 }
 TAKE_NO_FILE = {
@@ -136,6 +151,7 @@ TAKE_NO_FILE = {
     "cebra_ethan.solver.base:SingleSessionSolver.load_state_dict",
     "cebra_ethan.solver.callbacks:EarlyStopping.load_state_dict",
     "cebra_ethan.solver.history:History.load_state_dict",
+    "cebra_ethan.solver.state:restore_solver",
 }
 EMBEDDED = {
     "cebra_ethan.cli",  # its readers go through READERS, see `tests/test_cli.py`

@@ -24,7 +24,7 @@ for _ in range(3):
         model_architecture="offset5-model",
         batch_size=256,
         learning_rate=3e-3,
-        max_iterations=120,
+        max_iterations=400,
         time_offsets=5,
         output_dimension=3,
         device="cpu",

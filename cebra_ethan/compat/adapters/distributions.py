@@ -141,7 +141,7 @@ class DiscreteUniform(_Discrete):
     """References are uniform over classes.
 
     Example:
-        >>> classes = torch.tensor([0, 5, 5, 5])
+        >>> classes = torch.tensor([0, 0, 5, 5, 5, 5, 5, 5])
         >>> rows = DiscreteUniform(classes, seed=0).sample_prior(4000)
         >>> round(float((classes[rows] == 5).float().mean()), 1)
         0.5
