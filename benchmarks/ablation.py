@@ -157,9 +157,9 @@ def table(folder: Path) -> str:
         "# What each improvement is worth",
         "",
         "Written by `benchmarks/ablation.py`, where the recipe stands. Real recordings of two",
-        f"rats, {', '.join(map(str, sorted(steps)))} steps. Mean ± s.d. over seeds of the held-out",
-        "median error, and the mean difference to what it is compared with, on the same seeds, ±",
-        "its standard error. Nothing was tuned: a variant at its best setting may do better.",
+        f"rats, {', '.join(map(str, sorted(steps)))} steps. Mean ± s.d. over seeds of the",
+        "held-out median error, and the mean difference to what it is compared with, on the same",
+        "seeds, ± its standard error. Nothing was tuned: at its best a variant may do better.",
         "",
         "| | n | compared with | "
         + " | ".join(f"*{rat}*, cm | difference | direction, % | bits" for rat in RATS)
