@@ -14,7 +14,7 @@ from cebra_ethan.datasets import DATASETS, files, list_datasets, load_dataset
 from cebra_ethan.datasets.hippocampus import RATS, load_rat, simulate_rat
 from cebra_ethan.errors import DataIntegrityError, InvalidParameterError
 
-REAL = Path(os.environ.get("CEBRA_ETHAN_DATA", "/nowhere"))
+REAL = Path(os.environ.get("CEBRA_ETHAN_DATA") or "/nowhere")
 needs_data = pytest.mark.skipif(not REAL.is_dir(), reason="CEBRA_ETHAN_DATA names no folder")
 
 
