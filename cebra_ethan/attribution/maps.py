@@ -330,10 +330,12 @@ def _recording(neural: Any) -> tuple[Recording, Tensor]:
 def _encoder(model: Any) -> Any:
     """Returns a copy in evaluation mode whose weights need no gradient."""
     encoder = getattr(model, "model_", model)
-    if not isinstance(encoder, nn.Module) or not hasattr(encoder, "offset"):
+    several = hasattr(encoder, "encoders")
+    if several or not isinstance(encoder, nn.Module) or not hasattr(encoder, "offset"):
         raise DataTypeError(
             "attribution needs an encoder with an offset, or a fitted estimator; got "
-            f"{type(model).__name__}. Fit it first, or pass one encoder of a multi-session model."
+            f"{type(model).__name__}{' of several sessions' * several}. Fit it first, or pass one "
+            "encoder of several sessions: model_.encoder(0)."
         )
     return copy.deepcopy(encoder).eval().requires_grad_(False)
 

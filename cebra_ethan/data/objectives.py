@@ -282,7 +282,7 @@ def _with_labels(recording: Recording, spec: ObjectiveSpec) -> Recording:
         raise DataError(
             f"the labels of objective {spec.name!r} must be among those of the recording; "
             f"{recording.name} has {names(recording.labels)}, not "
-            f"{', '.join(map(repr, missing))}. Rename, or pass them by name: y={{'place': ...}}."
+            f"{', '.join(map(repr, missing))}. Pass them by name: y={{{missing[0]!r}: ...}}."
         )
     chosen = copy.copy(recording)  # not `replace`, which looks at all of the activity again
     object.__setattr__(chosen, "labels", {name: recording.labels[name] for name in spec.labels})

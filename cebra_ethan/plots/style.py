@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 
-from ..errors import InvalidParameterError
+from ..errors import DataTypeError, InvalidParameterError
 from ..utils.files import atomic_write
 
 __all__ = [
@@ -186,7 +186,13 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], dpi: float 
 
     Raises:
         InvalidParameterError: For another ending.
+        DataTypeError: For what matplotlib did not draw.
     """
+    if not hasattr(figure, "figure"):
+        raise DataTypeError(
+            f"save_figure writes what matplotlib drew; got a {type(figure).__module__} "
+            f"{type(figure).__name__}. Use plots.interactive.save_html for interactive figures."
+        )
     target = Path(path)
     if target.suffix not in _METADATA:
         raise InvalidParameterError(

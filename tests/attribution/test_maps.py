@@ -17,6 +17,7 @@ from cebra_ethan.attribution.maps import (
 from cebra_ethan.attribution.methods import ALIASES, BASELINES, METHODS
 from cebra_ethan.errors import DataError, DataTypeError, InvalidParameterError
 from cebra_ethan.models.model import MODELS, AttentionOffsetModel, Offset5Model, resolve_model
+from cebra_ethan.models.multisession import MultiSessionModel
 from cebra_ethan.types import Offset, Recording
 from tests.reference import attribution as reference
 
@@ -261,3 +262,10 @@ def test_offsets_may_be_causal():
     assert torch.equal(sample_rows(recording(7), model.offset), torch.tensor([4, 5, 6]))
     assert torch.equal(sample_rows(recording(7), Offset(2, 3)), torch.tensor([2, 3, 4]))
     assert attribution_maps(model, recording(7))["jf"].shape == (3, 3, 4)
+
+
+def test_a_model_of_several_sessions_is_asked_for_one_encoder():
+    model = MultiSessionModel([Offset5Model(4, 8, 3), Offset5Model(6, 8, 3)])
+    with pytest.raises(DataTypeError, match=r"of several sessions\. .*model_\.encoder\(0\)"):
+        attribution_map(model, torch.zeros(50, 4))
+    assert attribution_map(model.encoder(1), torch.randn(50, 6)).shape == (3, 6)

@@ -13,6 +13,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from cebra_ethan import plots
+from cebra_ethan.errors import DataTypeError
 from cebra_ethan.plots.style import CATEGORICAL, COLORMAPS, class_colors, save_figure, style
 from tests.plots.examples import EXAMPLES
 
@@ -179,3 +180,9 @@ def test_palette_is_told_apart_without_red_and_green():
 
 def test_public_names_are_there():
     assert all(callable(getattr(plots, name)) for name in plots.__all__)
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_what_matplotlib_did_not_draw_is_refused(tmp_path):
+    with pytest.raises(DataTypeError, match=r"what matplotlib drew; got a builtins dict\. Use"):
+        save_figure({}, tmp_path / "figure.png")
