@@ -94,6 +94,12 @@ def own_callbacks(
         validate = partial(solver._validate, run.valid_loader)
         own.append(EveryFewSteps(validate, run.valid_every))
     if run.folder is not None:  # the table first: it is never behind the checkpoint
+        if resumed is None and (run.folder / LAST).exists():
+            log.warning(
+                "%s holds an earlier training, which the first checkpoint of this one replaces; "
+                "resume=True continues it",
+                run.folder,
+            )
         own.append(CsvLog(solver.history, run.folder / "history.csv", run.save_frequency))
         own.append(
             Checkpoints(

@@ -17,6 +17,7 @@ from cebra_ethan.solver.callbacks import (
 )
 from cebra_ethan.solver.history import History
 from cebra_ethan.utils.files import atomic_write
+from tests.solver.examples import make_loader, make_solver
 
 
 def _loss(value):
@@ -256,3 +257,11 @@ def test_progress_bar_shows_loss_and_bits(capsys, loss, weight, bits):
     shown = capsys.readouterr().err
     assert f"loss {loss:.3f}, {bits} bits" in shown  # log2 64 - 3 / log 2
     assert "40/40" in shown
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_an_earlier_training_is_not_replaced_without_a_word(tmp_path, caplog, resume):
+    make_solver().fit(make_loader(3), logdir=tmp_path)
+    with caplog.at_level(logging.WARNING, "cebra_ethan"):
+        make_solver().fit(make_loader(4), logdir=tmp_path, resume=resume)
+    assert ("holds an earlier training" in caplog.text) is not resume
