@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from types import MappingProxyType
@@ -23,7 +24,7 @@ __all__ = ["BALANCES", "Balance", "GradNorm", "UncertaintyWeighting", "resolve_w
 _RAMP = (1 / 8, 3 / 4)  # of training, where a schedule begins and ends unless it says
 
 
-class Balance(nn.Module):
+class Balance(nn.Module, ABC):
     """Learns one factor for each objective; the base of the rows of `BALANCES`.
 
     Its parameters belong into the solver's optimiser. Factors multiply the weights that were
@@ -51,6 +52,7 @@ class Balance(nn.Module):
         self.speed = speed
         self.raw = nn.Parameter(torch.zeros(num_objectives))
 
+    @abstractmethod
     def forward(
         self, losses: Sequence[Float[Tensor, ""]], model: Encoder
     ) -> tuple[Float[Tensor, " objectives"], Float[Tensor, ""]]:
@@ -60,7 +62,6 @@ class Balance(nn.Module):
             losses: Of each objective, not weighted.
             model: What they were computed with.
         """
-        raise NotImplementedError
 
 
 class UncertaintyWeighting(Balance):

@@ -3,8 +3,6 @@
 import math
 import warnings
 
-import matplotlib
-import matplotlib.pyplot
 import numpy as np
 import pytest
 import torch
@@ -13,29 +11,7 @@ from sklearn.base import clone
 import cebra_ethan
 import cebra_ethan.compat as cebra
 from cebra_ethan.errors import InvalidParameterError
-
-matplotlib.use("Agg")
-
-DRAW = np.random.default_rng(0)
-X = DRAW.normal(size=(120, 6)).astype(np.float32)
-Y, CLASSES = DRAW.uniform(size=120), DRAW.integers(0, 3, size=120)
-SMALL = {"device": "cpu", "batch_size": 16, "max_iterations": 4, "output_dimension": 3}
-
-
-@pytest.fixture(scope="module")
-def model():
-    return cebra.CEBRA(**SMALL, random_state=0).fit(X, Y)
-
-
-@pytest.fixture(scope="module")
-def sessions():
-    return cebra.CEBRA(**SMALL, random_state=0).fit([X, X[:, :4]], [Y, Y])
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    matplotlib.pyplot.close("all")
+from tests.compat.examples import CLASSES, DRAW, SMALL, X, Y
 
 
 def test_estimator_is_ours_with_the_same_numbers(model):
@@ -268,4 +244,5 @@ def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path):
 def test_nothing_warns_of_a_script_as_it_is_written_for_cebra():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cebra.CEBRA(**SMALL, conditional="time_delta").fit(X, CLASSES)
+        fitted = cebra.CEBRA(**SMALL, conditional="time_delta").fit(X, CLASSES)
+    assert fitted.label_kinds_ == {"label 0": "categorical"}

@@ -2,8 +2,6 @@
 
 import math
 
-import matplotlib
-import matplotlib.pyplot
 import numpy as np
 import pytest
 import torch
@@ -16,29 +14,7 @@ from cebra_ethan.data.sampling import ClassSampler, DeltaSampler, MixedSampler, 
 from cebra_ethan.errors import DataError, InvalidParameterError
 from cebra_ethan.models.model import MODELS
 from cebra_ethan.types import Offset
-
-matplotlib.use("Agg")
-
-DRAW = np.random.default_rng(0)
-X = DRAW.normal(size=(120, 6)).astype(np.float32)
-Y, CLASSES = DRAW.uniform(size=120), DRAW.integers(0, 3, size=120)
-SMALL = {"device": "cpu", "batch_size": 16, "max_iterations": 4, "output_dimension": 3}
-
-
-@pytest.fixture(scope="module")
-def model():
-    return cebra.CEBRA(**SMALL, random_state=0).fit(X, Y)
-
-
-@pytest.fixture(scope="module")
-def sessions():
-    return cebra.CEBRA(**SMALL, random_state=0).fit([X, X[:, :4]], [Y, Y])
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    matplotlib.pyplot.close("all")
+from tests.compat.examples import CLASSES, SMALL, X, Y
 
 
 @pytest.mark.parametrize("name", ["offset10-model", "offset1-model", "resample-model"])

@@ -63,6 +63,7 @@ def test_modules_that_reasons_name_exist(reason):
                 except ModuleNotFoundError:
                     continue
                 for part in parts[count:]:
+                    assert hasattr(found, part), word
                     found = getattr(found, part)
                 break
             else:

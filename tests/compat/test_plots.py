@@ -7,29 +7,7 @@ import pytest
 
 import cebra_ethan.compat as cebra
 from cebra_ethan.errors import DataError, InvalidParameterError
-
-matplotlib.use("Agg")
-
-DRAW = np.random.default_rng(0)
-X = DRAW.normal(size=(120, 6)).astype(np.float32)
-Y, CLASSES = DRAW.uniform(size=120), DRAW.integers(0, 3, size=120)
-SMALL = {"device": "cpu", "batch_size": 16, "max_iterations": 4, "output_dimension": 3}
-
-
-@pytest.fixture(scope="module")
-def model():
-    return cebra.CEBRA(**SMALL, random_state=0).fit(X, Y)
-
-
-@pytest.fixture(scope="module")
-def sessions():
-    return cebra.CEBRA(**SMALL, random_state=0).fit([X, X[:, :4]], [Y, Y])
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    matplotlib.pyplot.close("all")
+from tests.compat.examples import CLASSES, DRAW, X, Y
 
 
 def test_consistency_returns_three_things_for_its_plot():

@@ -254,6 +254,7 @@ def test_a_shared_trunk_stays_shared_in_a_file(tmp_path):
     loaded = CEBRA.load(tmp_path / "model.ckpt")
     _check_shared(loaded)
     _check_shared(loaded.partial_fit(X, PLACES))
+    assert _num_weights(loaded) == _num_weights(model)
 
 
 def _num_weights(model):
@@ -418,7 +419,8 @@ def test_time_alone_relates_nothing_across_sessions():
 def test_no_warning_without_a_reason():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fitted("all kinds", "early stopping")
+        model = fitted("all kinds", "early stopping")
+    assert model.num_sessions_ == len(X)
 
 
 def test_a_silent_neuron_is_reported_with_its_session():

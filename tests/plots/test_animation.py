@@ -66,7 +66,8 @@ def test_the_same_animation_is_the_same_file(tmp_path):
 
 def test_pyplot_is_not_needed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # an import would fail
-    save_animation(animate_embedding(SPHERE, num_frames=1), tmp_path / "a.gif", dpi=20)
+    path = save_animation(animate_embedding(SPHERE, num_frames=1), tmp_path / "a.gif", dpi=20)
+    assert path.read_bytes().startswith(b"GIF8")
 
 
 def test_a_film_needs_ffmpeg(tmp_path, monkeypatch):
