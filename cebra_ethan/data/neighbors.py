@@ -12,9 +12,9 @@ search       when                                             cost of one query
 `_brute`     many columns, or on an accelerator               O(m d), in blocks
 ===========  ===============================================  ==================
 
-with `m` distinct rows of `d` columns. Distances are sums of squared differences, never
-`|a|^2 - 2 a.b + |b|^2`: that form loses the digits of labels far from zero, and its last bits
-depend on how many queries are asked at once.
+with `m` distinct rows of `d` columns; `data.changes` is faster for many columns that repeat.
+Distances are sums of squared differences, never `|a|^2 - 2 a.b + |b|^2`: that form loses the
+digits of labels far from zero, and its last bits depend on how many queries are asked at once.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-__all__ = ["NearestLabel", "Ties"]
+__all__ = ["TREE_COLUMNS", "NearestLabel", "Ties"]
 
 Ties = Literal["uniform", "first"]
 
-_TREE_COLUMNS = 12  # beyond, a k-d tree visits most of its leaves
+TREE_COLUMNS = 12
+"""Beyond these a k-d tree visits most of its leaves."""
+
+_MANY_QUERIES = 2048  # worth the start of a thread
 _BLOCK_ELEMENTS = 1 << 22  # 32 MiB of float64 distances at a time
 
 
@@ -70,7 +73,7 @@ class NearestLabel:
         columns = labels.shape[1]
         if columns == 1:
             self._search = self._sorted
-        elif columns <= _TREE_COLUMNS and labels.device.type == "cpu":
+        elif columns <= TREE_COLUMNS and labels.device.type == "cpu":
             self._tree = cKDTree(self.distinct.numpy(), boxsize=period.numpy())
             self._search = self._nearest_in_tree
         else:
@@ -85,7 +88,16 @@ class NearestLabel:
             query: `(q, d)`; circular columns are wrapped here.
             chance: Uniform numbers in `[0, 1)` that choose among equal labels, `(q,)`.
         """
-        label = self._search(_wrap(query, self.period))
+        return self.draw(self.label(query), chance)
+
+    def label(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
+        """Returns the nearest row of `distinct` for each query."""
+        return self._search(_wrap(query, self.period))
+
+    def draw(
+        self, label: Int[Tensor, " queries"], chance: Float[Tensor, " queries"]
+    ) -> Int[Tensor, " queries"]:
+        """Returns one of the bins that carry each label, a row of `distinct`."""
         if self.ties == "first":
             return self.rows[self.start[label]]
         return self.rows[self.start[label] + (chance * self.count[label]).long()]
@@ -104,7 +116,9 @@ class NearestLabel:
         return torch.where(to_left <= to_right, left, right)
 
     def _nearest_in_tree(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
-        return torch.from_numpy(self._tree.query(query.numpy())[1].astype(np.int64, copy=False))
+        workers = torch.get_num_threads() if len(query) >= _MANY_QUERIES else 1
+        found = self._tree.query(query.numpy(), workers=workers)[1]
+        return torch.from_numpy(found.astype(np.int64, copy=False))
 
     def _brute(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
         circular = bool((self.period > 0).any())

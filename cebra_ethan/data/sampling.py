@@ -25,6 +25,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,7 @@ from torch import Tensor
 
 from ..errors import InvalidParameterError
 from ..types import Offset, Recording
+from .changes import ChangedLabel
 from .neighbors import NearestLabel
 from .rows import coordinates, labels_kind, names, pick
 from .sampler import Conditional, Prior, Roll, Sampler, SamplingOptions
@@ -97,19 +99,37 @@ class DeltaSampler(Sampler):
             NearestLabel(searched[rows], rows, turns, self.options.ties)
             for rows in self.session_rows
         ]
+        plain = type(self) is DeltaSampler  # others search for more than observed changes
+        self._changed = (
+            ChangedLabel(self._coordinates, self._indexes)
+            if plain and ChangedLabel.pays(self._coordinates, self._period)
+            else None
+        )
 
     def _searched(self, coordinates: Float[Tensor, "bins columns"]) -> Float[Tensor, "bins more"]:
         return coordinates
 
     def _change(self, roll: Roll) -> Float[Tensor, "batch columns"]:
+        later, earlier = self._ends_of_change(roll)
+        return self._coordinates[later] - self._coordinates[earlier]
+
+    def _ends_of_change(self, roll: Roll) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
         start = pick(self._starts, roll.chance[:, 1])
-        return self._coordinates[start + self.options.time_offset] - self._coordinates[start]
+        return start + self.options.time_offset, start
 
     def _query(self, roll: Roll) -> Float[Tensor, "batch more"]:
         return self._coordinates[roll.reference] + self._change(roll)
 
     def _positives(self, roll: Roll) -> tuple[Int[Tensor, " batch"], ...]:
-        query, chance = self._query(roll), roll.chance[:, 0]
+        chance, changed = roll.chance[:, 0], self._changed
+        if changed is not None:
+            bins = (roll.reference, *self._ends_of_change(roll))
+
+            def look_up(session: int, at: Any) -> Int[Tensor, " some"]:
+                return changed(session, tuple(rows[at] for rows in bins), chance[at])
+
+            return (self._find(look_up, roll.session),)
+        query = self._query(roll)
         return (self._find(lambda k, at: self._indexes[k](query[at], chance[at]), roll.session),)
 
 

@@ -7,7 +7,14 @@ from ..errors import DataError, InvalidParameterError
 from ..types import Offset
 from .layers import Normalize
 
-__all__ = ["OffsetModel", "centered", "check_counts", "check_probability", "trailing"]
+__all__ = [
+    "OffsetModel",
+    "centered",
+    "check_counts",
+    "check_probability",
+    "has_dropout",
+    "trailing",
+]
 
 
 def centered(span: int) -> Offset:
@@ -138,3 +145,11 @@ def check_probability(name: str, value: float) -> None:
         raise InvalidParameterError(
             f"{name} must be in [0, 1); got {value!r}. Use 0 to keep everything."
         )
+
+
+def has_dropout(model: nn.Module) -> bool:
+    """Returns whether a step draws at random: a layer, or a number as in attention."""
+    return any(
+        "Dropout" in type(module).__name__ or bool(getattr(module, "dropout", 0))
+        for module in model.modules()
+    )

@@ -163,11 +163,10 @@ class FocalInfoNCE(BaseInfoNCE):
         self.gamma = float(gamma)
         self.detach_weight = detach_weight
 
-    def combine(
-        self, positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]
+    def from_partition(
+        self, positive: Float[Tensor, " batch"], partition: Float[Tensor, " batch"]
     ) -> Loss:
         """Returns the weighted loss; its parts carry the same weights."""
-        partition = negative.logsumexp(dim=1)
         loss = partition - positive
         # 1 - p = sigmoid(loss); its logarithm stays finite where the power would underflow.
         weight = (self.gamma * F.logsigmoid(loss)).exp()

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import DataError, InvalidParameterError
-from .similarity import Similarity, resolve_similarity
+from .partition import log_partition
+from .similarity import Similarity, dot_similarity, euclidean_similarity, resolve_similarity
 
 __all__ = ["BaseInfoNCE", "Loss", "info_nce"]
 
@@ -142,6 +143,8 @@ class BaseInfoNCE(nn.Module):
             DataError: If the shapes do not belong together.
         """
         _check_shapes(reference, positive, negative)
+        if self._is_fast(negative):
+            return self._by_partition(reference, positive, negative)
         num_negatives = negative.shape[-2]
         num_rows = max(1, _BLOCK_ELEMENTS // num_negatives)
         if len(reference) <= num_rows:
@@ -164,6 +167,22 @@ class BaseInfoNCE(nn.Module):
             )
         )
 
+    def _is_fast(self, negative: Tensor) -> bool:
+        """Returns whether the loss needs no more than `log_partition`, of two similarities."""
+        known = self.similarity in (dot_similarity, euclidean_similarity)
+        return known and negative.ndim == 2 and type(self).combine is BaseInfoNCE.combine
+
+    def _by_partition(self, reference: Tensor, positive: Tensor, negative: Tensor) -> Loss:
+        scale, bias = self.inverse_temperature, None
+        attraction = self.similarity(reference, positive.unsqueeze(1)).squeeze(1) * scale
+        if self.similarity is dot_similarity:
+            return self.from_partition(attraction, log_partition(reference * scale, negative))
+        # -|r - n|^2 is 2 r.n less |n|^2, and less |r|^2, which all negatives share.
+        bias = -scale * negative.square().sum(dim=1)
+        shared = scale * reference.square().sum(dim=1)
+        partition = log_partition(2 * scale * reference, negative, bias) - shared
+        return self.from_partition(attraction, partition)
+
     def _whole(self, reference: Tensor, positive: Tensor, negative: Tensor) -> Loss:
         scale = self.inverse_temperature
         attraction = self.similarity(reference, positive.unsqueeze(1)).squeeze(1) * scale
@@ -176,8 +195,22 @@ class BaseInfoNCE(nn.Module):
 
         It must be a mean over references, since large batches are taken in parts.
         """
-        align, uniform = -positive.mean(), negative.logsumexp(dim=1).mean()
-        return Loss(info_nce(positive, negative), align, uniform)
+        return self.from_partition(positive, negative.logsumexp(dim=1))
+
+    def from_partition(
+        self, positive: Float[Tensor, " batch"], partition: Float[Tensor, " batch"]
+    ) -> Loss:
+        """Returns the loss where negatives matter only by their partition.
+
+        A loss of that kind overrides this instead of `combine`, and is made without the matrix of
+        similarities (see `models.partition`).
+
+        Args:
+            positive: Similarity of each reference to its positive, over temperature.
+            partition: Logarithm of the sum of exponentials over its negatives.
+        """
+        align, uniform = -positive.mean(), partition.mean()
+        return Loss((partition - positive).mean(), align, uniform)
 
     def extra_repr(self) -> str:
         """Returns what stands in the brackets of `repr`."""

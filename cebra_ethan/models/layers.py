@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .time_major import convolve
+
 __all__ = ["Conv1d", "Normalize", "PaddedSkip", "Pointwise", "Skip", "Thin"]
 
 
@@ -16,10 +18,10 @@ class Conv1d(nn.Conv1d):
 
     .. math:: y_{bo\ell} = \beta_o + \sum_k \sum_c w_{ock} \, x_{bc,s\ell + k}
 
-    Training windows are views of `(L, B, C)` memory (see `Batch.windows`). Read with time as the
-    rows and the batch as the columns of one channels-last image, they are convolved by a kernel
-    of `(kernel_size, 1)` as they lie, without the transpositions that make `nn.Conv1d` slow on
-    many short windows. Other memory orders are copied first.
+    Training windows are views of `(L, B, C)` memory (see `Batch.windows`), which a processor
+    convolves as it lies, by matrix products (see `models.time_major`). An accelerator, or a
+    stride, reads it with time as the rows and the batch as the columns of one channels-last image.
+    Other memory orders are copied first.
 
     Args:
         in_channels: Channels `C` of the input.
@@ -40,11 +42,14 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, input: Float[Tensor, "batch channels bins"]) -> Float[Tensor, "batch out _"]:
         """Returns `(B, C', (L - kernel_size) // s + 1)`, a view of `(L', B, C')`."""
+        memory = input.permute(2, 0, 1).contiguous()
+        if self.stride[0] == 1 and input.device.type == "cpu":
+            return convolve(memory, self.weight, self.bias).permute(1, 2, 0)
         if not len(input):  # torch refuses an image without columns
             return super().forward(input)
         # A channels-last tensor owns its strides even where a dimension has size 1, so the
         # batch dimension of the image is added before the permutation.
-        image = input.permute(2, 0, 1).contiguous().unsqueeze(0).permute(0, 3, 1, 2)
+        image = memory.unsqueeze(0).permute(0, 3, 1, 2)
         output = F.conv2d(image, self.weight.unsqueeze(3), self.bias, (self.stride[0], 1))
         return output.squeeze(0).permute(2, 0, 1)
 

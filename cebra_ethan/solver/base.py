@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..data.loader import ContrastiveLoader
 from ..errors import DataError
-from ..models.base import OffsetModel
+from ..models.base import OffsetModel, has_dropout
 from ..models.jacobian import JacobianRegularizer
 from ..models.multisession import Encoder
 from ..types import Batch, Objective
@@ -28,7 +28,7 @@ from .checkpoint import save_state
 from .embed import transform
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
-from .loss import Additions, check_objectives, has_dropout, total_loss, training_loss
+from .loss import Additions, check_objectives, total_loss, training_loss
 from .memory import explains_memory
 from .momentum import MomentumQueue
 from .run import Run, own_callbacks, resume_from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from ..models.base import OffsetModel
 from ..models.multisession import Encoder
 from ..types import Batch
+from .stretches import embed_stretches, lay_out, stretches_pay
 
 __all__ = ["Embedded", "embed", "embed_parts", "transform"]
 
@@ -30,8 +32,9 @@ class Embedded(NamedTuple):
 def embed(model: Encoder, batch: Batch) -> Embedded:
     """Embeds all windows of a batch in one pass, of each session by its own encoder.
 
-    A bin that was drawn several times is embedded once where that is likely to pay. Augmented
-    windows are all different, so each of them is embedded.
+    On a processor a bin that was drawn several times is embedded once, and overlapping windows
+    share their bins where that pays, see `solver.stretches`. Augmented windows are all different,
+    so each of them is embedded.
     """
     indices = batch.indices
     parts = (indices.reference, *indices.positive, indices.negative)
@@ -42,15 +45,41 @@ def embed(model: Encoder, batch: Batch) -> Embedded:
 def embed_parts(model: Encoder, batch: Batch, parts: Sequence[Tensor]) -> list[Tensor]:
     """Returns the points of rows of any shape, each part `(..., D)`, in one pass; see `embed`."""
     rows = torch.cat([part.flatten() for part in parts])
-    num_bins = sum(len(recording) for recording in batch.recordings)
-    crowded = 2 * len(rows) > num_bins and rows.device.type == "cpu"  # unique() waits for a GPU
-    if crowded and batch.augmentation is None:
+    on_cpu = rows.device.type == "cpu"  # unique() waits for a GPU
+    if on_cpu and batch.augmentation is None:
         distinct, place = rows.unique(return_inverse=True)
-        points = _embed_rows(model, batch, distinct)[place]
+        points = _embed_distinct(model, batch, distinct).index_select(0, place)
     else:
         points = _embed_rows(model, batch, rows)
     split = points.split([part.numel() for part in parts])
     return [p.unflatten(0, part.shape) for p, part in zip(split, parts, strict=True)]
+
+
+def _embed_distinct(
+    model: Encoder, batch: Batch, rows: Int[Tensor, " rows"]
+) -> Float[Tensor, "rows dims"]:
+    """Embeds ascending rows of all sessions, where windows overlap in one pass over the bins."""
+    if isinstance(model, OffsetModel):
+        return _embed_session(model, batch, rows, 0)
+    points, first = [], 0
+    borders = torch.tensor([len(recording) for recording in batch.recordings]).cumsum(0)
+    ends = torch.searchsorted(rows, borders).tolist()
+    for number, (start, end) in enumerate(pairwise([0, *ends])):
+        if end > start:
+            own = rows[start:end] - first
+            points.append(_embed_session(model.encoder(number), batch, own, number))
+        first += len(batch.recordings[number])
+    return torch.cat(points)
+
+
+def _embed_session(
+    model: OffsetModel, batch: Batch, rows: Int[Tensor, " rows"], session: int
+) -> Float[Tensor, "rows dims"]:
+    starts = lay_out(rows, model.offset.span)
+    if stretches_pay(model, starts):
+        return embed_stretches(model, batch.recordings[session].neural, rows, starts)
+    alone: Tensor = model(batch.windows(rows, session)).squeeze(-1)
+    return alone
 
 
 def _embed_rows(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import DataError, InvalidParameterError
 from ..models.jacobian import JacobianRegularizer
@@ -24,7 +24,6 @@ from .weighting import Balance
 __all__ = [
     "Additions",
     "check_objectives",
-    "has_dropout",
     "jacobian_term",
     "objective_losses",
     "total_loss",
@@ -72,14 +71,6 @@ def check_objectives(
             f"{'among' if id(balance.raw) in learned else 'not among'} the optimizer's "
             "parameters. Give the optimizer balance.parameters() too."
         )
-
-
-def has_dropout(model: nn.Module) -> bool:
-    """Returns whether a step draws at random: a layer, or a number as in attention."""
-    return any(
-        "Dropout" in type(module).__name__ or bool(getattr(module, "dropout", 0))
-        for module in model.modules()
-    )
 
 
 def total_loss(

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from cebra_ethan.errors import DataError, InvalidParameterError
+from cebra_ethan.models.base import has_dropout
 from cebra_ethan.models.criterions import FixedCosineInfoNCE, LearnableCosineInfoNCE
 from cebra_ethan.models.jacobian import LinearRampUp
 from cebra_ethan.models.model import MODELS, resolve_model
 from cebra_ethan.solver.embed import embed
-from cebra_ethan.solver.loss import has_dropout, objective_losses, total_loss, training_loss
+from cebra_ethan.solver.loss import objective_losses, total_loss, training_loss
 from cebra_ethan.types import Objective
 from tests.reference.infonce import infonce
 from tests.solver.examples import assert_equal, make_loader, make_model, make_solver
