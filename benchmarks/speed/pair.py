@@ -87,7 +87,8 @@ class Worker:
             text=True,
         )
         self._answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.send({**request, "path": options.path(library)})
 
     def _listen(self) -> None:
@@ -131,10 +132,12 @@ class Worker:
     def close(self) -> None:
         """Ends the process."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
-        self._errors.close()
+        self._listener.join()
+        for file in (self._process.stdin, self._process.stdout, self._errors):
+            file.close()
 
 
 def ask_once(library: str, request: dict[str, Any], options: Options) -> dict[str, Any]:

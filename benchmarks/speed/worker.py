@@ -117,13 +117,13 @@ def main() -> None:
 
 
 def _measure(answers: TextIO, library: str, row: dict[str, Any], device: str) -> None:
+    __import__(library)
     import torch
 
     from . import libraries, memory
     from .data import sessions
     from .rows import Row
 
-    __import__(library)
     if library == libraries.CEBRA:  # lazy; what users call must be there before memory counts
         __import__("cebra.integrations.sklearn.cebra")
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
