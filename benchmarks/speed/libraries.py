@@ -9,7 +9,7 @@ import numpy as np
 from .data import Session
 from .rows import Row
 
-__all__ = ["CEBRA", "KINDS", "LIBRARIES", "OURS", "estimator", "fit", "version"]
+__all__ = ["CEBRA", "KINDS", "LIBRARIES", "OURS", "estimator", "fit", "version", "warm_up"]
 
 OURS, CEBRA = "cebra_ethan", "cebra"
 LIBRARIES = (OURS, CEBRA)
@@ -27,6 +27,16 @@ _TRIAL_SHARE = 10  # of the recording, to find it
 def version(library: str) -> str:
     """Returns the version of an imported library."""
     return str(__import__(library).__version__)
+
+
+def warm_up(device: str) -> None:
+    """Takes one step of nothing, since torch loads much when first used: a cost of neither."""
+    import torch
+
+    layer = torch.nn.Conv1d(1, 1, 1).to(device)
+    optimizer = torch.optim.Adam(layer.parameters())
+    layer(torch.zeros(1, 1, 1, device=device)).sum().backward()
+    optimizer.step()
 
 
 def estimator(

@@ -6,6 +6,7 @@ both transformed apart; a kNN regression decodes the position. `QUALITY_SETTINGS
 then, with the clock stopped; what they are worth is found out afterwards.
 """
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -110,7 +111,7 @@ def train_once(
 
     from ..rats import decode
 
-    torch.set_num_threads(int(_environment("OMP_NUM_THREADS")))
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     with np.load(Path(file), allow_pickle=False) as archive:
         neural = archive["spikes"].astype(np.float32)
         position = archive["position"].astype(np.float64)
@@ -123,6 +124,7 @@ def train_once(
     looks = _Looks(device)
     y = (labels[:border],) if mode == "behavior" else ()
     every = max(1, steps // NUM_LOOKS)
+    libraries.warm_up(device)
     start = time.perf_counter()
     looks.start = start
     model.fit(neural[:border], *y, callback=looks, callback_frequency=every)
@@ -158,13 +160,9 @@ class _Looks:
             torch.cuda.synchronize()
         now = time.perf_counter()
         weights = {k: v.detach().clone() for k, v in self._model.state_dict().items()}
+        if self.taken and self.taken[-1]["step"] == step:  # the last step, and after it
+            self.taken.pop()
         self.taken.append(
             {"step": step, "seconds": now - self.start - self._paused, "weights": weights}
         )
         self._paused += time.perf_counter() - now
-
-
-def _environment(name: str) -> str:
-    import os
-
-    return os.environ.get(name, "1")

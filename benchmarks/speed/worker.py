@@ -128,7 +128,7 @@ def _measure(answers: TextIO, library: str, row: dict[str, Any], device: str) ->
         __import__("cebra.integrations.sklearn.cebra")
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     cuda = device.startswith("cuda")
-    _warm_up(device)
+    libraries.warm_up(device)
     if not cuda:
         memory.limit_memory()
     piece = Row(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
@@ -172,16 +172,6 @@ def _memory(cuda: bool) -> dict[str, int | None]:
     return {"peak_bytes": memory.peak_bytes(), "gpu_peak_bytes": gpu}
 
 
-def _warm_up(device: str) -> None:
-    """Takes one step of nothing, since torch loads much when first used: a cost of neither."""
-    import torch
-
-    layer = torch.nn.Conv1d(1, 1, 1).to(device)
-    optimizer = torch.optim.Adam(layer.parameters())
-    layer(torch.zeros(1, 1, 1, device=device)).sum().backward()
-    optimizer.step()
-
-
 def _profiler(cuda: bool) -> Any:
     from torch.profiler import ProfilerActivity, profile
 
@@ -206,11 +196,11 @@ def _spent(profiler: Any, steps: int) -> dict[str, Any]:
 
 
 def _kernels(profiler: Any) -> dict[str, float]:
-    """Returns microseconds of each kernel that ran on a GPU, copies left out."""
+    """Returns microseconds of each kernel that ran on a GPU; copies and mere names left out."""
     found: dict[str, float] = {}
     for event in profiler.events():
-        on_gpu = "CUDA" in str(event.device_type)
-        if on_gpu and not event.name.startswith(("Memcpy", "Memset")):
+        on_gpu = "CUDA" in str(event.device_type) and not event.is_user_annotation
+        if on_gpu and not event.name.startswith(("Memcpy", "Memset", "Optimizer.")):
             found[event.name] = found.get(event.name, 0.0) + event.time_range.elapsed_us()
     return found
 

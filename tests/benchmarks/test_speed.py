@@ -4,6 +4,8 @@ import importlib.util
 import io
 import json
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from benchmarks.speed.data import LABELS, Session, sessions
 from benchmarks.speed.libraries import CEBRA, LIBRARIES, OURS
 from benchmarks.speed.pair import Options, WorkerFailed, ask_once, measure
 from benchmarks.speed.rows import CURVES, ROWS, Row, select, tiny
-from benchmarks.speed.worker import Gate, Meter, _End
+from benchmarks.speed.worker import Gate, Meter, _End, _spent
 from tests.reference.infonce import infonce
 
 EVERY = (*ROWS, *CURVES)
@@ -77,6 +79,25 @@ def test_a_training_stands_still_between_requests(monkeypatch):
     assert said[0] == {"ready": True}
     assert [one["steps"] for one in said[1:]] == [4, 6]  # whole looks, and none is lost
     assert all(one["seconds"] > 0 and one["peak_bytes"] > 0 for one in said[1:])
+
+
+def test_kernels_of_a_gpu_are_summed_and_named():
+    def event(name, us, device="DeviceType.CUDA", label=False):
+        span = SimpleNamespace(elapsed_us=lambda: us)
+        own = {"name": name, "time_range": span, "device_type": device}
+        return SimpleNamespace(**own, is_user_annotation=label)
+
+    events = [
+        event("sm90_xmma_gemm_f32", 4_000),
+        event("elementwise", 1_000),
+        event("elementwise", 1_000),
+        event("Memcpy HtoD", 9_000),
+        event("Optimizer.step#Adam.step", 9_000, label=True),
+        event("aten::mm", 9_000, "DeviceType.CPU"),
+    ]
+    found = _spent(SimpleNamespace(events=lambda: events), steps=2)
+    assert (found["kernel_ms"], found["matrix_kernel_ms"]) == (3, 2)
+    assert list(found["top_ms"]) == ["sm90_xmma_gemm_f32", "elementwise"]
 
 
 def test_the_judge_takes_the_published_loss():
@@ -144,6 +165,14 @@ def test_a_worker_that_fails_says_why():
         ask_once(OURS, request, quick(OURS))
 
 
+def test_another_state_of_our_package_can_be_measured(tmp_path):
+    (tmp_path / "cebra_ethan").mkdir()
+    (tmp_path / "cebra_ethan" / "__init__.py").write_text("raise ImportError('this one')")
+    request = {"measure": {"library": OURS, "row": {}, "device": "cpu"}}
+    with pytest.raises(WorkerFailed, match="this one"):
+        ask_once(OURS, request, replace(quick(OURS), ours=tmp_path))
+
+
 def test_our_library_is_measured():
     found = measure(tiny(BY_NAME["2"]), quick(OURS))["libraries"][OURS]
     assert "failed" not in found
@@ -154,6 +183,7 @@ def test_our_library_is_measured():
     assert found["peak_bytes"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_cebra, reason="needs cebra 0.6.1, as `make bench` sets it up")
 def test_both_libraries_are_measured_in_turn():
     found = measure(tiny(BY_NAME["2"]), quick(*LIBRARIES))
