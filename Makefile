@@ -6,11 +6,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS ?= all,dev
 
+# The benchmark has an environment of its own, since `cebra` need not be anywhere else; captum and
+# cvxpy are what its attribution maps want.
+BENCH := .venv-bench
+BENCH_ENV := VENV=$(BENCH) EXTRAS=compare,attribution MORE=cvxpy
+THREADS ?= 2
+
 # Where the real recordings lie; the tests that need them are skipped where there are none.
 CEBRA_ETHAN_DATA ?= $(realpath ../shared/data)
 export CEBRA_ETHAN_DATA
 
-.PHONY: run test test-fast test-slow coverage check clean help
+.PHONY: run test test-fast test-slow coverage check bench bench-quality bench-report bench-env clean help
 .DEFAULT_GOAL := help
 
 run: $(STAMP)  ## train on a simulated rat, print the numbers, draw the figures (DATA=folder: real rats)
@@ -34,8 +40,24 @@ check: $(STAMP)  ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: bench-env  ## speed and memory beside cebra 0.6.1, hours; ROW=2 or ROW=length: only that
+	$(BENCH)/bin/python -m benchmarks.speed --threads $(THREADS) $(if $(ROW),--row $(ROW)) $(ARGS)
+	$(if $(ROW),,$(BENCH)/bin/python -m benchmarks.speed --quality --threads $(THREADS) $(ARGS))
+	$(BENCH)/bin/python -m benchmarks.speed --report
+
+bench-quality: bench-env  ## held-out losses of both after the same steps (ROW=...: only that)
+	$(BENCH)/bin/python -m benchmarks.speed --quality --threads $(THREADS) \
+		$(if $(ROW),--row $(ROW)) $(ARGS)
+	$(BENCH)/bin/python -m benchmarks.speed --report
+
+bench-report: bench-env  ## docs/benchmarks.md and its figures from what was measured
+	$(BENCH)/bin/python -m benchmarks.speed --report
+
+bench-env:
+	@$(MAKE) --no-print-directory $(BENCH_ENV) $(BENCH)/.installed
+
 clean:  ## remove .venv, caches and build output; results under runs/ stay
-	rm -rf $(VENV) build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -63,5 +85,5 @@ $(STAMP): pyproject.toml constraints.txt
 	fi
 	@echo "installing cebra-ethan[$(EXTRAS)] into $(VENV): a few minutes the first time"
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet \
-		-c constraints.txt -e ".[$(EXTRAS)]"
+		-c constraints.txt -e ".[$(EXTRAS)]" $(MORE)
 	@touch $@

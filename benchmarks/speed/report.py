@@ -1,0 +1,265 @@
+"""docs/benchmarks.md and its figures, from the JSON files of the rows."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .figures import draw_all
+from .libraries import CEBRA, OURS
+from .rows import CURVES, ROWS, Row
+
+__all__ = ["BEGIN", "END", "read_results", "write_report"]
+
+BEGIN, END = "<!-- generated: make bench-report -->", "<!-- end of what is generated -->"
+
+_GB = 1e9
+_HEAD = """# Speed and memory beside `cebra` 0.6.1
+
+`make bench` sets up `.venv-bench` with both libraries, measures every row and writes this page;
+`make bench ROW=2` measures one row again (`ROW=length`, `batch`, `neurons`, `sessions`: a curve).
+How it is done:
+
+- Each library runs in a process of its own, the same simulated recording in both. The two take
+  turns, block by block, with the same number of threads; the other one waits meanwhile. A block
+  takes two seconds or 64 steps, whichever is longer, unless 64 steps take over 15 s.
+- A training is one long `fit` that stands still inside its callback between two blocks, so that
+  what is timed is the loop as users run it. Same architecture (32 units, 3-D output), batch and
+  loss; time offset 10. Steps before the first block are not counted.
+- The ratio is that of the medians over blocks; its range is a 95 % bootstrap over blocks. The
+  ratio of processor times is beside it: other programs on the machine disturb it less.
+- Memory is the peak of the process above what it held after imports (and after one empty step of
+  torch, which loads much when first used); the recording itself is in it.
+- Held-out loss: three seeds each, the same number of steps, InfoNCE of 5,000 bins that neither
+  saw, by one judge in plain numpy that knows neither library. *within*: our mean lies inside the
+  range of `cebra`'s three; *below*: it is better than all three; *above*: worse.
+- *not measured* means that; nothing here is filled in by hand. What was measured where stands in
+  the last table.
+"""
+
+
+def write_report(results: Path, docs: Path) -> Path:
+    """Writes the page and its figures; text after the generated part stays as it is.
+
+    Args:
+        results: Folder of JSON files.
+        docs: Where `benchmarks.md` and `images/` are.
+
+    Returns:
+        The page.
+    """
+    found = read_results(results)
+    figures = draw_all(found, docs / "images")
+    places = _places(found)
+    parts = [
+        _HEAD,
+        "## Targets (CPU)\n",
+        _table(found, places, ""),
+        "## GPU\n",
+        _table(found, places, "-gpu"),
+        "## Held-out loss\n",
+        _quality(found),
+        "## Time to quality\n",
+        _rat(found),
+        "## Curves\n",
+        _curves(found, places),
+        *(f"![{text}](images/{path.name})\n" for path, text in figures),
+        "## What steps are spent on\n",
+        _profiles(found),
+        "## Measured on\n",
+        _machines(places),
+    ]
+    page = docs / "benchmarks.md"
+    kept = page.read_text(encoding="utf-8").partition(END)[2] if page.exists() else "\n"
+    docs.mkdir(parents=True, exist_ok=True)
+    page.write_text(f"{BEGIN}\n" + "\n".join(parts) + f"\n{END}{kept}", encoding="utf-8")
+    return page
+
+
+def read_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns the result of each file, by its name; those of tiny trials are left out."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    return {name: one for name, one in found.items() if not one["machine"]["tiny"]}
+
+
+def _places(found: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Returns a letter for each state of machine and versions, by its description."""
+    letters: dict[str, str] = {}
+    for one in found.values():
+        letters.setdefault(_machine(one), chr(ord("A") + len(letters)))
+    return letters
+
+
+def _machine(result: dict[str, Any]) -> str:
+    about = result["machine"]
+    packages = ", ".join(f"{k} {v}" for k, v in about["packages"].items() if v)
+    gpu = {one.get("device") for one in result.get("libraries", {}).values()} - {None, "cpu"}
+    return (
+        f"{about['processor']}, {about['cores']} cores, {about['memory_gb']} GB, "
+        f"{about['threads']} threads; {''.join(f'{name}; ' for name in sorted(gpu))}"
+        f"Python {about['python']}, {packages}; commit {about['commit']}"
+    )
+
+
+def _table(found: dict[str, dict[str, Any]], places: dict[str, str], suffix: str) -> str:
+    lines = [
+        "| # | work | cebra | CEBRA-Ethan | ratio | of processor time | to reach | reached "
+        "| memory: cebra, ours (x input) | where, when |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in ROWS:
+        if (suffix and not row.gpu) or row.kind == "rat":
+            continue
+        goal = row.gpu_goal if suffix else row.goal
+        lines.append(_line(row, goal, found.get(row.name + suffix), places))
+    return "\n".join(lines) + "\n"
+
+
+def _line(
+    row: Row, goal: float | None, result: dict[str, Any] | None, places: dict[str, str]
+) -> str:
+    to_reach = f"≥ {goal:g}" if goal else ""
+    if result is None:
+        return f"| {row.name} | {row.work} | | | *not measured* | | {to_reach} | | | |"
+    libraries, ratio = result["libraries"], result.get("ratio")
+    cells = [row.name, row.work, *(_time(libraries.get(name, {})) for name in (CEBRA, OURS))]
+    if ratio is None:
+        cells += ["", "", to_reach, ""]
+    else:
+        share = libraries[OURS].get("profile", {}).get("arithmetic_share")
+        cells += [
+            f"**{ratio['median']:.3g}** ({ratio['low']:.3g} to {ratio['high']:.3g})"
+            + (f"; kernels {100 * share:.0f} % of our step" if share else ""),
+            f"{ratio['cpu']:.3g}" if "cpu" in ratio else "",
+            to_reach,
+            ("yes" if ratio["median"] >= goal else "**no**") if goal else "",
+        ]
+    memory = [_memory(libraries.get(name, {}), row) for name in (CEBRA, OURS)]
+    about = result["machine"]
+    cells += [
+        ", ".join(one for one in memory if one),
+        f"{places[_machine(result)]}, {about['repeats']} blocks, {about['date'][:10]}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _time(one: dict[str, Any]) -> str:
+    """Returns the median and the quartiles, or why there are none."""
+    said = f"failed: {one['failed']}".replace("|", "/") if "failed" in one else ""
+    if "ms" not in one:
+        return said or "*not measured*"
+    ms = one["ms"]
+    unit, by = ("s", 1_000) if ms["median"] >= 1_000 else ("ms", 1)
+    text = f"{ms['median'] / by:.3g} {unit} ({ms['q25'] / by:.3g} to {ms['q75'] / by:.3g})"
+    return f"{text}; {said}" if said else text
+
+
+def _memory(one: dict[str, Any], row: Row) -> str:
+    if one.get("gpu_peak_bytes"):
+        return f"{one['gpu_peak_bytes'] / _GB:.2f} GB of the GPU"
+    used = _above_import(one)
+    return "" if used is None else f"{used / _GB:.2f} GB ({used / row.input_bytes:.1f})"
+
+
+def _above_import(one: dict[str, Any]) -> float | None:
+    if one.get("peak_bytes") is None or one.get("import_bytes") is None:
+        return None
+    return float(one["peak_bytes"] - one["import_bytes"])
+
+
+def _quality(found: dict[str, dict[str, Any]]) -> str:
+    lines = ["| # | steps | chance | cebra | CEBRA-Ethan | ours is |", "|---|---|---|---|---|---|"]
+    for row in ROWS:
+        result = found.get(f"quality-{row.name}")
+        if row.kind != "train" or not row.quality_steps:
+            continue
+        if result is None:
+            lines.append(f"| {row.name} | {row.quality_steps} | | | | *not measured* |")
+            continue
+        one = result["quality"]
+        cells = [_mean(one["losses"].get(name, [])) for name in (CEBRA, OURS)]
+        said = one.get("verdict") or "; ".join(f"{k} {v}" for k, v in one["failed"].items())
+        lines.append(
+            f"| {row.name} | {one['steps']} | {one['chance']:.3f} | {' | '.join(cells)} | {said} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _mean(losses: Sequence[float]) -> str:
+    if not losses:
+        return ""
+    return f"{np.mean(losses):.4f} ({min(losses):.4f} to {max(losses):.4f})"
+
+
+def _rat(found: dict[str, dict[str, Any]]) -> str:
+    lines = [
+        "Median absolute error of the position of *achilles* in the last 20 % of the time, and "
+        "seconds of training: medians over seeds, at the end of a budget that was fixed before. "
+        "The settings were fixed on *buddy*. `cebra-same` is `cebra` with ours.\n",
+        "| # | who | settings | cm (seeds) | seconds | ratio | to reach | as good as cebra |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in (row for row in ROWS if row.kind == "rat"):
+        result = found.get(row.name)
+        if result is None or "ends" not in result:
+            why = "" if result is None else f": {result.get('skipped')}"
+            lines.append(f"| {row.name} | | | | | *not measured*{why} | ≥ {row.goal:g} | |")
+            continue
+        for arm, end in result["ends"].items():
+            settings = ", ".join(f"{k} {v}" for k, v in result["settings"][arm][1].items())
+            seeds = ", ".join(f"{cm:.1f}" for cm in sorted(end["cm_of_seeds"]))
+            own = ["", "", ""]
+            if arm == OURS and "ratio" in result:
+                first = result["first_seconds"]
+                own = [
+                    f"**{result['ratio']:.3g}**"
+                    + (f"; first as good after {first:.3g} s" if first else ""),
+                    f"≥ {row.goal:g}",
+                    "yes" if result["reached"] else "**no**",
+                ]
+            cells = [row.name, arm, settings, f"{end['cm']:.2f} ({seeds})",
+                     f"{end['seconds']:.3g}", *own]  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _curves(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
+    lines = [
+        "Row 2 with one number changed. Per step; memory above that after import.\n",
+        "| curve | at | cebra | CEBRA-Ethan | ratio | memory: cebra, ours (x input) | where |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in CURVES:
+        result = found.get(row.name)
+        if result is None:
+            lines.append(f"| {row.curve} | {row.x:,} | | | *not measured* | | |")
+            continue
+        libraries = [result["libraries"].get(name, {}) for name in (CEBRA, OURS)]
+        memory = ", ".join(one for one in (_memory(each, row) for each in libraries) if one)
+        times = " | ".join(map(_time, libraries))
+        ratio = f"{result['ratio']['median']:.3g}" if "ratio" in result else ""
+        place = places[_machine(result)]
+        lines.append(f"| {row.curve} | {row.x:,} | {times} | {ratio} | {memory} | {place} |")
+    return "\n".join(lines) + "\n"
+
+
+def _profiles(found: dict[str, dict[str, Any]]) -> str:
+    """Returns the costliest operations of our step, where they were looked at."""
+    lines = []
+    for name, result in found.items():
+        profile = result.get("libraries", {}).get(OURS, {}).get("profile")
+        if profile is None:
+            continue
+        top = list(profile["top_ms"].items())[:6]
+        text = ", ".join(f"`{operation[:60]}` {ms:.2g}" for operation, ms in top)
+        share = profile.get("arithmetic_share")
+        kernels = f"kernels {100 * share:.0f} % of the step; " if share else ""
+        lines.append(f"- {name}, ms per step: {kernels}{text}")
+    return "\n".join(lines or ["*not measured* (`make bench ROW=... ARGS=--profile`)"]) + "\n"
+
+
+def _machines(places: dict[str, str]) -> str:
+    lines = [f"- {letter}: {text}" for text, letter in places.items()]
+    return "\n".join(lines or ["*Nothing was measured yet.*"])
