@@ -109,8 +109,13 @@ class ContrastiveLoader:
             self._drawn = self._draw(
                 range(step, min(step + self._num_ahead, self.num_steps)) or [step]
             )
-        sizes = self._group_sizes
-        batch = Batch(self.recordings, self._drawn[step], self.offset, group_sizes=sizes)
+        sampler, drawn = self.sampler, self._drawn[step]
+        sizes = sampler.group_sizes(self.batch_size) if sampler.is_even else None
+        batch = Batch(
+            *(self.recordings, drawn, self.offset),
+            group_sizes=self._group_sizes,
+            session_sizes=sizes,
+        )
         if self.augmentation is None:
             return batch
         noise = self._generator(Streams.AUGMENTATION, step, self.device)

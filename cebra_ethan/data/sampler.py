@@ -162,6 +162,11 @@ class Sampler(ABC):
         return len(self.recordings)
 
     @property
+    def is_even(self) -> bool:
+        """Whether each session gives as many positives as references, at every draw."""
+        return True
+
+    @property
     def _displacement(self) -> int:
         """Bins that a trial needs beyond one window."""
         return self.options.time_offset

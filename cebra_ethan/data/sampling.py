@@ -177,6 +177,11 @@ class ClassSampler(Sampler):
         self._balanced = self.options.prior == "uniform"
 
     @property
+    def is_even(self) -> bool:
+        """Whether no class is missing in a session, so that none is looked up elsewhere."""
+        return self._classes.are_everywhere
+
+    @property
     def _displacement(self) -> int:
         return 0
 
@@ -206,6 +211,11 @@ class MixedSampler(DeltaSampler):
         self._classes = SessionClasses(categorical, self.session_rows)
         self._balanced = self.options.prior != "empirical"
         super()._prepare()
+
+    @property
+    def is_even(self) -> bool:
+        """Whether no class is missing in a session, so that none is looked up elsewhere."""
+        return self._classes.are_everywhere
 
     def _draw_reference(self, session: int, chance: Float[Tensor, "*n"]) -> Int[Tensor, "*n"]:
         if self._balanced:
@@ -254,6 +264,11 @@ class JointSampler(Sampler):
             pairs = zip(common, part._references, strict=True)
             common = [rows[torch.isin(rows, own)] for rows, own in pairs]
         self._common = common
+
+    @property
+    def is_even(self) -> bool:
+        """Whether that holds for all parts."""
+        return all(part.is_even for part in self._parts)
 
     @property
     def _displacement(self) -> int:

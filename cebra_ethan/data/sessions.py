@@ -70,6 +70,7 @@ class SessionClasses:
             for number, rows in enumerate(session_rows)
         ]
         self._present = torch.stack([one.present for one in self.sessions])
+        self._everywhere = bool(self._present.all())
         shared = self._present.sum(dim=0) > 1
         for number, present in enumerate(self._present):
             if several and not bool((present & shared).any()):
@@ -77,6 +78,11 @@ class SessionClasses:
                     f"each session needs a class that another one has too; session {number} "
                     f"shares none of {names(labels)}. Leave it out, or name its classes alike."
                 )
+
+    @property
+    def are_everywhere(self) -> bool:
+        """Whether each session has all classes."""
+        return self._everywhere
 
     def available(
         self,

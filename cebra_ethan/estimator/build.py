@@ -52,6 +52,7 @@ EARLY_STOPPING: Mapping[str, Any] = {
 _VALID_BATCHES = 20
 
 _HYBRID_DIMS = 3
+_LOOPS = {"fused", "foreach", "capturable", "differentiable"}  # ways to run an optimiser
 
 
 def stopping_options(params: CEBRA) -> dict[str, Any]:
@@ -148,7 +149,8 @@ def make_optimizer(params: CEBRA, parameters: list[torch.nn.Parameter]) -> torch
         InvalidParameterError: If it does not take `optimizer_kwargs`.
     """
     try:
-        options = dict(params.optimizer_kwargs)
+        own = dict(params.optimizer_kwargs)
+        options = own if _LOOPS & set(own) else {**_fused(parameters[0].device), **own}
         return OPTIMIZERS[params.optimizer](parameters, lr=params.learning_rate, **options)
     except (TypeError, ValueError) as error:
         raise InvalidParameterError(
@@ -158,9 +160,17 @@ def make_optimizer(params: CEBRA, parameters: list[torch.nn.Parameter]) -> torch
         ) from error
 
 
+def _fused(device: torch.device) -> dict[str, bool]:
+    """Returns what makes an optimiser take all weights in one launch, and fit into a graph."""
+    if device.type == "cuda":
+        return {"fused": True, "capturable": True}
+    return {"fused": True} if device.type == "cpu" else {}
+
+
 def renew_schedule(params: CEBRA, solver: SingleSessionSolver) -> None:
     """Starts the learning rate and its schedule anew for `max_iterations` more steps."""
-    fresh = make_optimizer(params, [torch.nn.Parameter(torch.zeros(1))]).param_groups[0]
+    weight = torch.nn.Parameter(torch.zeros(1, device=solver.device))
+    fresh = make_optimizer(params, [weight]).param_groups[0]
     for group in solver.optimizer.param_groups:
         kept = group["params"]
         group.clear()  # an earlier schedule left its own entries, and changed those of others

@@ -26,6 +26,7 @@ from torch.autograd.function import once_differentiable
 __all__ = ["log_partition"]
 
 _BLOCK_ELEMENTS = 1 << 18  # of products at a time: 1 MiB, about a core's second-level cache
+_BLOCK_ON_DEVICE = 1 << 26  # an accelerator has no such cache, and likes large pieces
 _SAFE_RANGE = 60.0  # exp(-60) is far from the smallest float32
 
 
@@ -95,7 +96,8 @@ def _blocks(
     """Yields rows, their shift, and the exponentials of their shifted products."""
     columns = torch.stack([*negative.unbind(1), bias, torch.ones_like(bias)])
     bound = _bound(query, negative, bias)
-    num_rows = max(1, _BLOCK_ELEMENTS // len(negative))
+    size = _BLOCK_ELEMENTS if query.device.type == "cpu" else _BLOCK_ON_DEVICE
+    num_rows = max(1, size // len(negative))
     for first in range(0, len(query), num_rows):
         rows = slice(first, min(first + num_rows, len(query)))
         part = _with_ones(query[rows])

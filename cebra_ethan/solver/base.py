@@ -26,6 +26,7 @@ from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import EarlyStopping
 from .checkpoint import save_state
 from .embed import transform
+from .graph import GraphedStep
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
 from .loss import Additions, check_objectives, total_loss, training_loss
@@ -104,6 +105,7 @@ class SingleSessionSolver:
         self._seed = 0
         self._valid_seed: int | None = None
         self._has_dropout = has_dropout(model)
+        self._graph: GraphedStep | None = None
         self._renew_guard()
 
     def fit(
@@ -184,11 +186,13 @@ class SingleSessionSolver:
                 callback.begin(self)
         self.model.train()
         try:
+            self._graph = self._graphed(loader)
             batches = loader.batches(self.num_steps)
             self.stop_reason = train(self.step, batches, callbacks, self.num_steps)
             self._read_guard()
         finally:
             self.model.eval()
+            self._graph = None  # it holds memory of the device
             self._renew_guard()  # it holds a copy of the weights
             if self._stopping is not None:
                 self._stopping.validate = None  # it holds the data, which no copy should carry
@@ -198,6 +202,19 @@ class SingleSessionSolver:
     @explains_memory
     def step(self, batch: Batch) -> Losses:
         """Updates the weights on one batch and returns its losses, detached."""
+        losses = (self._graph or self._update)(batch)
+        self._guard.count()
+        if self.queue is not None:
+            self.queue.update(self.model, self._guard.finite)
+        if self.scheduler is not None:
+            self.scheduler.step()
+        self.num_steps += 1
+        self._moving = False
+        if self.num_steps % _READ_EVERY == 0:
+            self._read_guard()
+        return losses
+
+    def _update(self, batch: Batch) -> Losses:
         with self._dropout_rng():
             at = (self.num_steps, self._seed)
             total, losses = training_loss(self.model, self.objectives, batch, *at, self.additions)
@@ -211,15 +228,17 @@ class SingleSessionSolver:
             if holds_numbers(batch) and not math.isfinite(error.loss):
                 self._guard.step_back()
             raise divergence(error, self.num_steps + 1, self._rate, batch) from None
-        if self.queue is not None:
-            self.queue.update(self.model, self._guard.finite)
-        if self.scheduler is not None:
-            self.scheduler.step()
-        self.num_steps += 1
-        self._moving = False
-        if self.num_steps % _READ_EVERY == 0:
-            self._read_guard()
         return losses
+
+    def _graphed(self, loader: ContrastiveLoader) -> GraphedStep | None:
+        """Returns the step as a graph, if it is one that a graph can follow."""
+        decides = (
+            self._has_dropout or self.scheduler is not None or loader.augmentation is not None
+        )
+        scheduled = any(callable(objective.weight) for objective in self.objectives)
+        if self.device.type != "cuda" or decides or scheduled or any(self.additions):
+            return None
+        return GraphedStep(self._update)
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
         """Returns the weighted sum of all objectives, and their parts, see `loss.total_loss`."""

@@ -88,14 +88,19 @@ def _embed_rows(
     if isinstance(model, OffsetModel):
         alone: Tensor = model(batch.windows(rows)).squeeze(-1)
         return alone
-    places, points, first = [], [], 0
-    for number, recording in enumerate(batch.recordings):
-        last = first + len(recording)
-        place = ((rows >= first) & (rows < last)).nonzero()[:, 0]
-        points.append(model(batch.windows(rows[place] - first, number), number).squeeze(-1))
-        places.append(place)
-        first = last
-    return torch.cat(points)[torch.cat(places).argsort()]
+    lengths = torch.tensor([len(recording) for recording in batch.recordings])
+    borders = lengths.cumsum(0).to(rows.device)
+    session = torch.searchsorted(borders, rows, right=True)
+    order = session.argsort(stable=True)
+    if batch.session_sizes is None:  # to count is to wait for the device
+        sizes = session.bincount(minlength=len(lengths)).tolist()
+    else:
+        sizes = [size * len(rows) // sum(batch.session_sizes) for size in batch.session_sizes]
+    points, first = [], 0
+    for number, own in enumerate(rows[order].split(sizes)):
+        points.append(model(batch.windows(own - first, number), number).squeeze(-1))
+        first += len(batch.recordings[number])
+    return torch.cat(points)[order.argsort()]
 
 
 @torch.no_grad()

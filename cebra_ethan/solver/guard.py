@@ -80,6 +80,9 @@ class FiniteGuard:
             raise NotFiniteError(self._num_good, float(loss))
         self._before = [tensor.clone() for tensor in self.weights()]
         self.optimizer.step()
+
+    def count(self) -> None:
+        """Counts one step that was taken; a graph takes them without a call of `step`."""
         self._num_good += 1
 
     def settle(self) -> None:
@@ -99,27 +102,26 @@ class FiniteGuard:
         raise NotFiniteError(self._num_good, float(self._loss))
 
     def _masked_step(self, loss: Float[Tensor, ""], finite: Bool[Tensor, ""]) -> None:
+        weights = self.weights()
         if self._finite is None:
             self._finite, self._loss = torch.ones_like(finite), loss.clone()
             self._count = torch.zeros_like(finite, dtype=torch.int64)
-            self._before = [tensor.clone() for tensor in self.weights()]
+            self._before = [tensor.clone() for tensor in weights]
         assert self._before is not None
         assert self._count is not None
         assert self._loss is not None
         self._loss.copy_(torch.where(self._finite, loss, self._loss))  # the first that was not
-        self._finite = self._finite & finite
-        for kept, tensor in zip(self._before, self.weights(), strict=True):
-            # A finite loss vouches for the weights that it was computed with.
-            kept.copy_(torch.where(self._finite | loss.isfinite(), tensor, kept))
-        state = {id(tensor): tensor.clone() for tensor in self._state()}
+        self._finite.logical_and_(finite)
+        # A finite loss vouches for the weights that it was computed with.
+        _copy_where(self._finite | loss.isfinite(), self._before, weights)
+        state = self._state()
+        saved = dict(zip(map(id, state), _flat(state).split(_sizes(state)), strict=True))
         self.optimizer.step()
-        for tensor in self._state():
-            old = state.get(id(tensor), torch.zeros_like(tensor))
-            tensor.copy_(torch.where(self._finite, tensor, old))
-        for kept, tensor in zip(self._before, self.weights(), strict=True):
-            tensor.copy_(torch.where(self._finite, tensor, kept))
-        self._count += self._finite
-        self._num_good += 1
+        stepped = self._state()  # after a first step there is more of it, which began at zero
+        old = [saved.get(id(one), torch.zeros_like(one)).view_as(one) for one in stepped]
+        _copy_where(~self._finite, stepped, old)
+        _copy_where(~self._finite, weights, self._before)
+        self._count.add_(self._finite)
 
     @torch.no_grad()
     def step_back(self) -> None:
@@ -142,6 +144,22 @@ class FiniteGuard:
             if parameter.grad is not None
         ]
         return torch.cat([loss.reshape(1), *gradients]).sum().isfinite()
+
+
+def _copy_where(mask: Bool[Tensor, ""], targets: list[Tensor], sources: list[Tensor]) -> None:
+    """Copies all tensors or none, in a few launches however many they are."""
+    if targets:
+        chosen = torch.where(mask, _flat(sources), _flat(targets)).split(_sizes(targets))
+        views = [part.view_as(one) for part, one in zip(chosen, targets, strict=True)]
+        torch._foreach_copy_(targets, views)
+
+
+def _flat(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([one.flatten() for one in tensors]) if tensors else torch.empty(0)
+
+
+def _sizes(tensors: list[Tensor]) -> list[int]:
+    return [one.numel() for one in tensors]
 
 
 def divergence(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import torch
 from torch.optim import Optimizer
@@ -12,8 +11,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, O
 __all__ = ["OPTIMIZERS", "SCHEDULERS"]
 
 OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = {
-    "adam": partial(torch.optim.Adam, fused=True),  # one kernel for all weights
-    "adamw": partial(torch.optim.AdamW, fused=True),
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
 }
 """The optimiser of a name."""
 

@@ -62,6 +62,8 @@ class Batch:
         group_sizes: Sizes of consecutive groups of rows whose references see the negatives of
             their own group alone; `None` for one group. Each session is a group where nothing but
             time is known, since bins of different sessions then cannot be compared.
+        session_sizes: How many references, positives and negatives lie in each session, in shares;
+            `None` where that depends on the draw. Who knows it need not ask the device.
     """
 
     recordings: Sequence[Recording]
@@ -71,6 +73,7 @@ class Batch:
     scale: Sequence[Float[Tensor, " _"]] | None = None
     generator: torch.Generator | None = None
     group_sizes: Sequence[int] | None = None
+    session_sizes: Sequence[int] | None = None
 
     def windows(
         self, rows: Int[Tensor, "*shape"], session: int | None = None
@@ -121,7 +124,8 @@ class Batch:
         )
         scale = None if self.scale is None else self.scale[number : number + 1]
         recordings = self.recordings[number : number + 1]
-        return replace(self, recordings=recordings, indices=indices, scale=scale, group_sizes=None)
+        alone = {"group_sizes": None, "session_sizes": None}
+        return replace(self, recordings=recordings, indices=indices, scale=scale, **alone)
 
     @property
     def reference(self) -> Float[Tensor, "batch neurons bins"]:
