@@ -24,6 +24,7 @@ __all__ = [
     "TRANSFORMS",
     "attribution_map",
     "attribution_maps",
+    "least_squares_inverse",
     "pseudo_inverse",
     "sample_rows",
 ]
@@ -64,9 +65,9 @@ def attribution_maps(
     With `key` the method's name (`jf` for `"jacobian"`), `(samples, D, N)` each:
 
     - `key`: mean over the bins of the window; `key-convabs`: mean of the absolute value;
-    - `key-inv-svd`, `key-convabs-inv-svd`: transposed pseudo-inverses of these two. The same
-      arrays are there as `-inv-lsq`, since the pseudo-inverse is the shortest least-squares
-      solution of :math:`J A = 1`;
+    - `key-inv-svd`, `key-convabs-inv-svd`: transposed pseudo-inverses of these two;
+    - `key-inv-lsq`, `key-convabs-inv-lsq`: the same without the cut that keeps rounding out, see
+      `least_squares_inverse`, which says why its score is not to be trusted;
     - `key-bins`, with `per_bin`: the map of each bin, `(samples, D, N, L)`.
 
     The model is copied, so nothing about it changes; the copy runs in evaluation mode, in the
@@ -111,12 +112,7 @@ def attribution_maps(
             batch_size=batch_size,
         ).batches(model, neural)
     )
-    maps = {key: torch.cat([part[key] for part in parts]).numpy() for key in parts[0]}
-    return maps | {
-        key.replace("-inv-svd", "-inv-lsq"): value
-        for key, value in maps.items()
-        if key.endswith("-inv-svd")
-    }
+    return {key: torch.cat([part[key] for part in parts]).numpy() for key in parts[0]}
 
 
 def attribution_map(
@@ -222,6 +218,27 @@ def pseudo_inverse(
     return inverse.to(maps.dtype)
 
 
+def least_squares_inverse(
+    maps: Float[Tensor, "*samples dims neurons"],
+) -> Float[Tensor, "*samples dims neurons"]:
+    r"""Returns the transposed shortest solution of :math:`J A = 1`, in double precision.
+
+    Only singular values below one unit of *double* precision count as zero, as in `cebra`.
+
+    Args:
+        maps: Matrices.
+
+    Example:
+        >>> least_squares_inverse(torch.tensor([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0]]))
+        tensor([[0.5000, 0.0000, 0.0000],
+                [0.0000, 0.2500, 0.0000]])
+    """
+    double = maps.double()
+    basis, triangle = torch.linalg.qr(double.mT)  # leaves a small matrix to decompose
+    inverse = torch.linalg.pinv(triangle.mT, rtol=torch.finfo(torch.float64).eps)
+    return (inverse.mT @ basis.mT).to(maps.dtype)
+
+
 def sample_rows(
     neural: Any, offset: Offset, num_samples: int | None = None, seed: int = 0
 ) -> Int[Tensor, " samples"]:
@@ -310,7 +327,9 @@ class _Options:
         if self.convabs:
             result[f"{key}-convabs"] = maps.abs().mean(dim=3)
         if self.inverts:
-            result |= {f"{name}-inv-svd": pseudo_inverse(m, eps) for name, m in result.items()}
+            svd = {f"{name}-inv-svd": pseudo_inverse(m, eps) for name, m in result.items()}
+            lsq = {f"{name}-inv-lsq": least_squares_inverse(m) for name, m in result.items()}
+            result |= svd | lsq if self.convabs else svd
         if self.per_bin:
             result[f"{key}-bins"] = maps
         return result
