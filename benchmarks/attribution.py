@@ -39,7 +39,6 @@ from sklearn.metrics import roc_auc_score
 
 NUM_NEURONS, NUM_UNITS, NUM_OUTPUT = 120, 32, 8
 NUM_BINS = 10_009
-STEPS = 500
 LIBRARIES = ("cebra_ethan", "cebra")
 CONTROLS = ("noise alone", "other rounding")
 KEYS = ("jf", "jf-convabs", "jf-inv-lsq", "jf-inv-svd", "jf-convabs-inv-lsq", "jf-convabs-inv-svd")
@@ -53,6 +52,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="print what is there")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=500, help="of each encoder")
     parser.add_argument("--windows", type=int, default=NUM_BINS - 9)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def main() -> None:
     for seed in range(options.seeds):
         given = options.out / f"given-{seed}.npz"
         if not given.exists():
-            prepare(given, seed)
+            prepare(given, seed, options.steps)
         with np.load(given, allow_pickle=False) as file:
             arrays = dict(file)
         arrays["neural"] = arrays["neural"][: options.windows + 9]
@@ -73,7 +73,7 @@ def main() -> None:
         print(json.dumps(result), flush=True)
 
 
-def prepare(path: Path, seed: int) -> None:
+def prepare(path: Path, seed: int, steps: int) -> None:
     """Simulates the population, trains one encoder for each group, and saves plain arrays."""
     from cebra_ethan import CEBRA
     from cebra_ethan.datasets.connectivity import simulate_connected
@@ -89,7 +89,7 @@ def prepare(path: Path, seed: int) -> None:
             model_architecture="offset10-model",
             num_hidden_units=NUM_UNITS,
             output_dimension=NUM_OUTPUT,
-            max_iterations=STEPS,
+            max_iterations=steps,
             batch_size=512,
             learning_rate=1e-3,
             random_state=seed,
