@@ -136,7 +136,7 @@ def ours(
 
 def controls(model: Any, neural: np.ndarray, jf: np.ndarray) -> dict[str, np.ndarray]:
     """Returns what rounding leaves of each Jacobian, and inverses with other rounding."""
-    from cebra_ethan.attribution.maps import least_squares_inverse
+    from cebra_ethan.attribution.inverse import least_squares_inverse
 
     with torch.no_grad():
         windows = torch.from_numpy(neural).unfold(0, model.offset.span, 1)

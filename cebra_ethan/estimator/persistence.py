@@ -170,7 +170,8 @@ def _check_fitted(fitted: Mapping[str, Any], path: str | os.PathLike[str]) -> No
 
 
 def _defaults(cls: type[CEBRA]) -> dict[str, Any]:
-    return cls().get_params(deep=False)
+    params: dict[str, Any] = cls().get_params(deep=False)
+    return params
 
 
 def _is_form(value: Any) -> bool:

@@ -10,7 +10,6 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +108,11 @@ def describe(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {describe(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(describe, value))}]"
-    if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
-        number = float(value)
-        return str(int(number)) if number.is_integer() else repr(number)
     if value is None or isinstance(value, (str, bool, np.bool_)):
         return str(value)
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        number = float(value)
+        return str(int(number)) if number.is_integer() else repr(number)
     if is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}{describe(vars(value))}"
     return getattr(value, "__qualname__", type(value).__name__)

@@ -7,13 +7,12 @@ import pytest
 import scipy.linalg
 import torch
 
+from cebra_ethan.attribution.inverse import least_squares_inverse, pseudo_inverse
 from cebra_ethan.attribution.maps import (
     AGGREGATES,
     TRANSFORMS,
     attribution_map,
     attribution_maps,
-    least_squares_inverse,
-    pseudo_inverse,
     sample_rows,
 )
 from cebra_ethan.attribution.methods import ALIASES, BASELINES, METHODS
