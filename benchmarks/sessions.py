@@ -6,6 +6,10 @@ Run it in an environment that has the library, once for each, then print the tab
     python benchmarks/sessions.py --library cebra --data-root ../shared/data
     python benchmarks/sessions.py --table
 
+On a machine with sixteen cores and a GPU, where both are installed, all of it in one go::
+
+    python benchmarks/sessions.py --library cebra_ethan cebra --device cuda --jobs 16
+
 Recordings: the two rats; six mice, one recording each; one mouse over eight days (frames in which
 a mouse is slower than 4 cm/s are left out). Recipe: first 80 % of the time for training, last
 20 % for test; 3-D, offset10-model, 32 units, batch 512 for each session, learning rate 3e-4,
@@ -16,16 +20,21 @@ position and direction: on the test part, which no encoder saw, and on the train
 published. A run is a file of its own; one that is there is not repeated.
 
 Adaptation: an encoder trained on all animals but one (for `cebra`, on the first one, since it
-adapts models of one session alone) gets a new input layer and is trained on the one left out.
+adapts models of one session alone) gets a new input layer and is trained on the one left out. It
+is trained once, and a copy of it adapted for each number of steps.
 """
 
 import argparse
+import copy
 import time
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jobs import Job, add_options, run_jobs, write
 from rats import decode
 
 MICE = ("C6M4", "C7M4", "C11M1", "C12M4", "C13M1", "C16M4")
@@ -41,38 +50,68 @@ NUM_EDGES = 17  # 16 bins of position, 10 and 6 cm wide
 MIN_SPEED_CM_S = 4.0
 
 Session = tuple[np.ndarray, np.ndarray, np.ndarray]
+Parts = dict[str, np.ndarray]
+Make = Callable[[int], Any]
+"""Gives an unfitted estimator that trains for as many steps."""
 
 
 def main() -> None:
     """Runs what is missing, or prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", choices=("cebra_ethan", "cebra"))
-    parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--library", nargs="+", choices=("cebra_ethan", "cebra"))
     parser.add_argument("--out", type=Path, default=Path("runs/sessions"))
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
-    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="instead of those of the recipe")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="print what is there")
+    add_options(parser)
     options = parser.parse_args()
     if options.table or options.library is None:
         print(table(options.out, options.data_root))
         return
     torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for seed in range(options.seeds):
+    run_jobs(jobs(options), options)
+
+
+def jobs(options: argparse.Namespace) -> list[Job]:
+    """Returns all runs, the first seed of everything first."""
+    found = []
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         for name in options.sets:
-            sessions = [load(options.data_root / file) for file in SETS[name]]
             for mode in options.modes:
-                path = options.out / f"{options.library}-{name}-{mode}-{seed}.npz"
-                if not path.exists():
+                for library in options.library:
                     steps = options.steps or STEPS[name]
-                    start = time.perf_counter()
-                    parts = RUNS[mode](options.library, sessions, seed, steps)
-                    seconds = time.perf_counter() - start
-                    np.savez_compressed(path, seconds=seconds, steps=steps, **parts)
-                    print(f"{path.stem}: {seconds:.0f} s", flush=True)
+                    path = options.out / f"{library}-{name}-{mode}-{seed}.npz"
+                    own = {"--library": library, "--sets": name, "--modes": mode}
+                    own |= {"--first-seed": str(seed), "--seeds": "1", "--steps": str(steps)}
+                    arguments = [part for pair in own.items() for part in pair]
+                    here = partial(run, path, options, library, name, mode, seed, steps)
+                    found.append(Job(path, arguments, here))
+    return found
+
+
+def run(
+    path: Path,
+    options: argparse.Namespace,
+    library: str,
+    name: str,
+    mode: str,
+    seed: int,
+    steps: int,
+) -> None:
+    """Does one run and writes its file."""
+    sessions = load_all(name, options.data_root)
+    start = time.perf_counter()
+    parts = RUNS[mode](partial(estimator, library, seed, options.device), sessions, steps)
+    seconds = time.perf_counter() - start
+    own = {"seconds": seconds, "steps": steps, "device": options.device, **parts}
+    write(path, lambda file: np.savez_compressed(file, **own))
+
+
+@cache
+def load_all(name: str, root: Path) -> list[Session]:
+    """Returns the recordings of a set."""
+    return [load(root / file) for file in SETS[name]]
 
 
 def load(path: Path) -> Session:
@@ -106,7 +145,7 @@ def labels(session: Session) -> np.ndarray:
     return np.column_stack(session[1:]).astype(np.float32)
 
 
-def estimator(library: str, seed: int, steps: int, adapt_steps: int = 500) -> Any:
+def estimator(library: str, seed: int, device: str, steps: int) -> Any:
     """Returns an unfitted estimator of either library."""
     settings: dict[str, Any] = {
         "model_architecture": "offset10-model",
@@ -114,21 +153,25 @@ def estimator(library: str, seed: int, steps: int, adapt_steps: int = 500) -> An
         "learning_rate": 3e-4,
         "output_dimension": 3,
         "max_iterations": steps,
-        "max_adapt_iterations": adapt_steps,
         "time_offsets": 10,
         "num_hidden_units": 32,
         "conditional": "time_delta",
-        "device": "cpu",
+        "device": device,
     }
     if library == "cebra":
         from cebra import CEBRA
 
-        torch.manual_seed(seed)  # its weights; its sampling takes no seed
-        np.random.seed(seed)  # noqa: NPY002 - the generator that it reads
+        seed_globals(seed)  # its weights; its sampling takes no seed
         return CEBRA(**settings)
     from cebra_ethan import CEBRA
 
     return CEBRA(**settings, random_state=seed)
+
+
+def seed_globals(seed: int) -> None:
+    """Seeds the generators that `cebra` draws from."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the generator that it reads
 
 
 def embedded(model: Any, sessions: list[Session], first: int = 0) -> dict[str, np.ndarray]:
@@ -142,37 +185,38 @@ def embedded(model: Any, sessions: list[Session], first: int = 0) -> dict[str, n
     return found
 
 
-def joint(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
+def joint(make: Make, sessions: list[Session], steps: int) -> Parts:
     """Trains all sessions together."""
     parts = [train_part(one) for one in sessions]
-    model = estimator(library, seed, steps)
-    model.fit([one[0] for one in parts], [labels(one) for one in parts])
+    model = make(steps).fit([one[0] for one in parts], [labels(one) for one in parts])
     return embedded(model, sessions)
 
 
-def single(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
+def single(make: Make, sessions: list[Session], steps: int) -> Parts:
     """Trains each session by itself."""
     found = {}
     for number, session in enumerate(sessions):
         part = train_part(session)
-        model = estimator(library, seed, steps).fit(part[0], labels(part))
-        found |= embedded(model, [session], number)
+        found |= embedded(make(steps).fit(part[0], labels(part)), [session], number)
     return found
 
 
-def adapt(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
-    """Trains without the last session, then adapts to it."""
+def adapt(make: Make, sessions: list[Session], steps: int) -> Parts:
+    """Trains without the last session, then adapts copies to it."""
     parts = [train_part(one) for one in sessions]
-    last, found = parts[-1], {}
+    last, base = parts[-1], make(steps)
+    foreign = type(base).__module__.startswith("cebra.")
+    if foreign or len(sessions) == 2:
+        base.fit(parts[0][0], labels(parts[0]))
+    else:
+        base.fit([one[0] for one in parts[:-1]], [labels(one) for one in parts[:-1]])
+    found, which = {}, {}
     for adapt_steps in ADAPT_STEPS:
-        model = estimator(library, seed, steps, adapt_steps)
-        if library == "cebra" or len(sessions) == 2:
-            model.fit(parts[0][0], labels(parts[0]))
-        else:
-            model.fit([one[0] for one in parts[:-1]], [labels(one) for one in parts[:-1]])
+        model = copy.deepcopy(base)
+        model.set_params(max_adapt_iterations=adapt_steps)
         start = time.perf_counter()
-        which = {}
-        if library == "cebra":
+        if foreign:
+            seed_globals(adapt_steps)
             model.fit(last[0], labels(last), adapt=True)
         else:
             model.adapt(last[0], labels(last))
@@ -183,11 +227,11 @@ def adapt(library: str, sessions: list[Session], seed: int, steps: int) -> dict[
     return found
 
 
-def scratch(library: str, sessions: list[Session], seed: int, steps: int) -> dict[str, np.ndarray]:
-    """Trains on the last session alone, for as many steps as it is adapted with."""
+def scratch(make: Make, sessions: list[Session], steps: int) -> Parts:
+    """Trains on the last session alone, for as many steps as it is adapted with, not `steps`."""
     last, found = train_part(sessions[-1]), {}
     for adapt_steps in ADAPT_STEPS:
-        model = estimator(library, seed, adapt_steps)
+        model = make(adapt_steps)
         start = time.perf_counter()
         model.fit(last[0], labels(last))
         found[f"seconds_{adapt_steps}"] = np.asarray(time.perf_counter() - start)
@@ -204,7 +248,7 @@ def table(folder: Path, root: Path) -> str:
     scores: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for path in sorted(folder.glob("*.npz")):
         library, name, mode, _ = path.stem.split("-")
-        sessions = [load(root / file) for file in SETS[name]]
+        sessions = load_all(name, root)
         with np.load(path, allow_pickle=False) as file:
             kept = scores.setdefault((name, mode, library), {})
             for key, value in evaluate(dict(file), sessions, mode).items():

@@ -17,6 +17,7 @@ from ..data.rows import valid_rows
 from ..errors import DataTypeError, InvalidParameterError
 from ..types import Offset, Recording
 from ..utils.validation import as_array, check_numeric
+from .inverse import inverses
 from .methods import BASELINES, Draws, Method, resolve_method
 
 __all__ = [
@@ -24,12 +25,10 @@ __all__ = [
     "TRANSFORMS",
     "attribution_map",
     "attribution_maps",
-    "pseudo_inverse",
     "sample_rows",
 ]
 
 _BATCH_WINDOWS = 512  # fastest of 128 to 2048 for 120 neurons and 10 bins on one core
-_RANK_UNITS = 10  # rounding leaves 2 to 3 machine units where a singular value should be 0
 
 TRANSFORMS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
     {"none": lambda maps: maps, "abs": torch.abs}
@@ -64,9 +63,9 @@ def attribution_maps(
     With `key` the method's name (`jf` for `"jacobian"`), `(samples, D, N)` each:
 
     - `key`: mean over the bins of the window; `key-convabs`: mean of the absolute value;
-    - `key-inv-svd`, `key-convabs-inv-svd`: transposed pseudo-inverses of these two. The same
-      arrays are there as `-inv-lsq`, since the pseudo-inverse is the shortest least-squares
-      solution of :math:`J A = 1`;
+    - `key-inv-svd`, `key-convabs-inv-svd`: transposed pseudo-inverses of these two;
+    - `key-inv-lsq`, `key-convabs-inv-lsq`: the same without the cut that keeps rounding out, see
+      `inverse.least_squares_inverse`, which says why its score is not to be trusted;
     - `key-bins`, with `per_bin`: the map of each bin, `(samples, D, N, L)`.
 
     The model is copied, so nothing about it changes; the copy runs in evaluation mode, in the
@@ -111,12 +110,7 @@ def attribution_maps(
             batch_size=batch_size,
         ).batches(model, neural)
     )
-    maps = {key: torch.cat([part[key] for part in parts]).numpy() for key in parts[0]}
-    return maps | {
-        key.replace("-inv-svd", "-inv-lsq"): value
-        for key, value in maps.items()
-        if key.endswith("-inv-svd")
-    }
+    return {key: torch.cat([part[key] for part in parts]).numpy() for key in parts[0]}
 
 
 def attribution_map(
@@ -187,39 +181,6 @@ def attribution_map(
         total, count = join(total, change(maps.double())), count + len(maps)
     total = total / count if aggregate == "mean" else total
     return total.to(maps.dtype).numpy()
-
-
-def pseudo_inverse(
-    maps: Float[Tensor, "*samples dims neurons"], eps: float | None = None
-) -> Float[Tensor, "*samples dims neurons"]:
-    """Returns the transposed Moore-Penrose inverse of each matrix.
-
-    Singular values below `10 * max(D, N) * eps` of the largest count as zero. An embedding of unit
-    length needs that: its Jacobian has no component along the embedding, and rounding leaves
-    2 to 3 machine units there, which must not be inverted.
-
-    Args:
-        maps: Matrices.
-        eps: Relative rounding error of the values; `None` takes that of their type.
-
-    Example:
-        >>> pseudo_inverse(torch.tensor([[2.0, 0.0, 0.0], [0.0, 4.0, 0.0]]))
-        tensor([[0.5000, 0.0000, 0.0000],
-                [0.0000, 0.2500, 0.0000]])
-    """
-    eps = torch.finfo(maps.dtype).eps if eps is None else eps
-    cut = _RANK_UNITS * max(maps.shape[-2:]) * eps
-    inverse: Tensor
-    if maps.dtype == torch.float64:
-        inverse = torch.linalg.pinv(maps, rtol=cut)
-        return inverse.mT
-    # (J J^T)^+ J in double precision: the squared condition of single numbers still fits, it is
-    # more accurate than a singular value decomposition in single, and ten times faster.
-    double = maps.double()
-    values, vectors = torch.linalg.eigh(double @ double.mT)
-    weights = torch.where(values > cut**2 * values[..., -1:], 1 / values, 0.0)
-    inverse = (vectors * weights[..., None, :]) @ vectors.mT @ double
-    return inverse.to(maps.dtype)
 
 
 def sample_rows(
@@ -310,7 +271,10 @@ class _Options:
         if self.convabs:
             result[f"{key}-convabs"] = maps.abs().mean(dim=3)
         if self.inverts:
-            result |= {f"{name}-inv-svd": pseudo_inverse(m, eps) for name, m in result.items()}
+            both = {name: inverses(m, eps, self.convabs) for name, m in result.items()}
+            svd = {f"{name}-inv-svd": one for name, (one, _) in both.items()}
+            lsq = {f"{name}-inv-lsq": one for name, (_, one) in both.items() if one is not None}
+            result |= svd | lsq
         if self.per_bin:
             result[f"{key}-bins"] = maps
         return result

@@ -100,6 +100,7 @@ def _estimator(
     estimator.num_sessions_ = len(counts)
     estimator.n_features_in_ = counts if len(counts) > 1 else counts[0]
     estimator.label_kinds_ = _kinds(state.get("label_types_") or [], len(counts) > 1)
+    estimator.label_forms_ = {}  # widths of labels are not in the file
     estimator.random_state_ = 0  # `cebra` has no seed; this one draws what is evaluated
     return estimator
 

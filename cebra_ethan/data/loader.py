@@ -72,6 +72,7 @@ class ContrastiveLoader:
                 )
         self.dataset, self.batch_size, self.num_steps = dataset, batch_size, num_steps
         self.seed = resolve_seed(random_state)
+        self.fixed_seed = isinstance(random_state, (int, np.integer))  # a user chose it
         self.augmentation = augmentation
         self.device = torch.device(device)
         self.offset: Offset | None = None

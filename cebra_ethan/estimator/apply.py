@@ -15,6 +15,7 @@ from ..solver.evaluate import goodness_of_fit
 from ..utils.seeding import Streams, derive_seed
 from .build import make_loader
 from .inputs import Session, as_sessions, checked_recording, checked_sessions
+from .labels import check_labels
 
 if TYPE_CHECKING:
     from .cebra import CEBRA
@@ -80,6 +81,7 @@ def judged(
         (session,) = as_sessions(*given)
         sessions = [checked_recording(estimator, session, named, fitted=True)]
         model = solver.encoder(session_id)
+    check_labels(estimator, sessions[0])
     seed = derive_seed(estimator.random_state_, Streams.EVALUATION)
     size = min(estimator.batch_size or 512, *map(len, sessions))
     loader = make_loader(estimator, sessions, seed, estimator.device_, num_batches, size)

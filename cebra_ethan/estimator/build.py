@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -193,6 +194,7 @@ def make_loaders(
         train, valid = zip(*(time_split(one, fraction, gap) for one in sessions), strict=True)
     augmentation = make_params_augmentation(params)
     loader = make_loader(params, train, seed, device, num_steps, params.batch_size, augmentation)
+    loader.fixed_seed = isinstance(params.random_state, Integral)
     loader.bind(offset)  # what cannot be drawn is said before anything is trained
     if valid is None:
         return loader, None

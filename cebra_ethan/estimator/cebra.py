@@ -14,16 +14,18 @@ from torch import nn
 
 from ..data.objectives import Objectives
 from ..data.sampler import Conditional, Prior
-from ..metrics.goodness_of_fit import GoodnessOfFit
 from ..models.model import supported_model_architectures
 from ..solver.history import History
+from ..solver.signals import preparing
 from ..types import Augmentation
 from ..utils.device import resolve_device
 from ..utils.seeding import resolve_seed
 from ..utils.validation import explain_keywords
-from .apply import embeddings, judged
+from .apply import embeddings
 from .build import make_loaders, make_solver
+from .evaluation import goodness_of_fit, score
 from .inputs import as_sessions, checked_recording, checked_sessions, is_list, one_session
+from .labels import check_labels, set_labels
 from .params import (
     PARAMETER_CONSTRAINTS,
     check_adaptation,
@@ -94,6 +96,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Attributes:
         model_: The network. `solver_`: what trained it. `history_`: losses of all steps.
         offset_: Receptive field. `device_`: where it ran. `label_kinds_`: kind of each label.
+        label_forms_: Columns and period of each label, by name.
         n_features_in_: Number of neurons, a list for several sessions. `num_sessions_`.
         random_state_: The seed that was used. `interrupted_`: a signal ended the training.
 
@@ -191,7 +194,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Args:
             X: Activity `(T, N)`: array, tensor, table or `Recording`, finite; or a list of them.
             y: A label `(T,)` or `(T, d)`, a `Label`, or a mapping of names to labels. Floats are
-                continuous; integers, bools and strings are classes. `None` trains by time.
+                continuous; integers, bools and strings are classes. `None` trains by time. A
+                tuple or list of labels is several, also as the entry of a session.
             labels: Further labels; continuous ones are searched together, classes are combined.
             trial: Trial of each bin, `(T,)`. Windows and pairs stay inside a trial.
             callback: `callback(step, solver)`, or a callback of the solver: `TensorBoardLog(...)`.
@@ -205,16 +209,17 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             InvalidParameterError: If a parameter is outside its set.
             TrainingDivergedError: If the loss stops being finite.
         """
-        check_params(self)
-        sessions = checked_sessions(self, X, y, labels, trial)
-        seed = resolve_seed(self.random_state)
-        device = resolve_device(self.device)
-        solver = make_solver(self, [one.num_neurons for one in sessions], seed, device)
-        loaders = make_loaders(self, sessions, solver, seed, self.max_iterations)
-        set_fitted(self, solver, X, sessions)
-        self.random_state_ = seed
-        files = {"logdir": logdir, "save_frequency": save_frequency, "resume": resume}
-        train(self, solver, loaders, callback, callback_frequency, **files)
+        with preparing(logdir):
+            check_params(self)
+            sessions = checked_sessions(self, X, y, labels, trial)
+            seed = resolve_seed(self.random_state)
+            device = resolve_device(self.device)
+            solver = make_solver(self, [one.num_neurons for one in sessions], seed, device)
+            loaders = make_loaders(self, sessions, solver, seed, self.max_iterations)
+            set_fitted(self, solver, X, sessions)
+            self.random_state_ = seed
+            files = {"logdir": logdir, "save_frequency": save_frequency, "resume": resume}
+            train(self, solver, loaders, callback, callback_frequency, **files)
         self.random_state_ = loaders[0].seed  # a resumed training keeps the seed it began with
         return self
 
@@ -229,9 +234,10 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ) -> CEBRA:
         """Trains `max_iterations` more steps from the present weights, on the data given here.
 
-        The arguments are those of `fit`, with the neurons that were fitted.
+        The arguments are those of `fit`, with the neurons and kinds of labels that were fitted.
 
         Raises:
+            DataError: If neurons or labels are not like those that were fitted.
             InvalidParameterError: If a parameter that shapes the fitted model was changed.
         """
         if not hasattr(self, "model_"):
@@ -240,6 +246,9 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_params(self)
         check_unchanged(self, self._fitted_params)
         sessions = checked_sessions(self, X, y, labels, trial, fitted=True)
+        check_labels(self, sessions[0])
+        if not self.label_kinds_:
+            set_labels(self, sessions[0])
         train_on(self, sessions, callback, callback_frequency)
         return self
 
@@ -265,6 +274,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         Raises:
             NotFittedError: If `fit` was not called.
+            DataError: If labels are of another kind, width or period than those that were fitted.
             InvalidParameterError: If there is no such session or `freeze`.
         """
         check_is_fitted(self, "model_")
@@ -272,8 +282,10 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_unchanged(self, self._fitted_params)
         check_adaptation(self, session_id, freeze)
         recording = checked_recording(self, one_session(X, y, labels, trial))
+        check_labels(self, recording)
         own: dict[str, Any] = {"callback": callback, "callback_frequency": callback_frequency}
-        set_fitted(self, adapted(self, recording, session_id, freeze, **own), X, [recording])
+        solver = adapted(self, recording, session_id, freeze, **own)
+        set_fitted(self, solver, X, [recording], anew=not self.label_kinds_)
         return self
 
     def transform(
@@ -308,37 +320,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Returns `fit(X, y, *labels, **options).transform(X)`."""
         return self.fit(X, y, *labels, **options).transform(X, trial=options.get("trial"))
 
-    def score(
-        self,
-        X: Any,
-        y: Any = None,
-        *labels: Any,
-        trial: Any = None,
-        session_id: int | None = None,
-    ) -> float:
-        """Returns the goodness of fit in bits, by the labels given here; by time without `y`."""
-        return self.goodness_of_fit(X, y, *labels, trial=trial, session_id=session_id).bits
-
-    def goodness_of_fit(
-        self,
-        X: Any,
-        y: Any = None,
-        *labels: Any,
-        trial: Any = None,
-        session_id: int | None = None,
-        num_batches: int = 100,
-        objective: str | None = None,
-    ) -> GoodnessOfFit:
-        """Returns the goodness of fit with its interval on any data, see `solver.evaluate`.
-
-        The arguments are those of `fit`; held-out data give an honest number. A list is judged
-        together, each reference beside the negatives of all sessions, as in training; one session
-        of several, named by `session_id`, by itself. `num_batches` are drawn. It
-        is that of one `objective`, by name; of the first one without.
-        """
-        check_is_fitted(self, "model_")
-        check_transform_options(self, session_id, None, len(X) if is_list(X) else 1)
-        return judged(self, (X, y, labels, trial), session_id, num_batches, objective)
+    score, goodness_of_fit = score, goodness_of_fit
 
     def to(self, device: str | torch.device) -> CEBRA:
         """Moves a fitted estimator to a device; returns it."""

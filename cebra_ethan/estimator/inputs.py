@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 from ..data.dataset import as_labels, as_recording
 from ..errors import DataError
 from ..models.model import resolve_offset
-from ..types import Kind, Label, Recording
+from ..types import Label, Recording
 from ..utils.validation import as_array, check_finite, check_numeric
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = [
     "checked_recording",
     "checked_sessions",
     "is_list",
-    "kinds_of",
     "one_session",
     "user_labels",
 ]
@@ -52,11 +51,18 @@ def as_sessions(X: Any, y: Any, labels: Sequence[Any], trial: Any) -> list[Sessi
     """Returns what was passed for each session; one session where `X` is no list of them.
 
     A list of sessions is a list or tuple of `Recording`s or two-dimensional arrays; labels and
-    trials are then lists of the same length. A `Recording` brings its own labels and trials.
+    trials are then lists of the same length. A `Recording` brings its own labels and trials. The
+    label of a session may be a tuple or list of several.
 
     Raises:
-        DataError: If a list has entries for another number of sessions.
+        DataError: If a list has entries for another number of sessions, or sessions are nested
+            plain lists.
     """
+    if _depth(X) > 2:
+        raise DataError(
+            "several sessions must be a list of two-dimensional arrays, tensors or Recordings; "
+            f"got plain lists, nested {_depth(X)} deep. Convert each with np.asarray(session)."
+        )
     if not is_list(X):
         return [_unpacked(Session(X, y, tuple(labels), trial))]
     columns = {"y": y, **{f"label {k}": v for k, v in enumerate(labels, start=1)}, "trial": trial}
@@ -86,12 +92,35 @@ def one_session(X: Any, y: Any, labels: Sequence[Any], trial: Any) -> Session:
     return session
 
 
+def _depth(values: Any) -> int:
+    """Returns how deep plain lists and tuples are nested, told by the first entries."""
+    depth = 0
+    while isinstance(values, (list, tuple)) and not is_list(values):
+        depth, values = depth + 1, values[0] if len(values) else None
+    return depth
+
+
 def _unpacked(session: Session) -> Session:
     X, y, labels, trial = session
+    if _is_several(y, len(X) if hasattr(X, "__len__") else 0):
+        y, labels = y[0], (*y[1:], *labels)
     if not isinstance(X, Recording):
-        return session
+        return Session(X, y, labels, trial)
     y = dict(X.labels) if y is None else y
     return Session(X.neural, y, labels, X.trial if trial is None else trial)
+
+
+def _is_several(y: Any, num_bins: int) -> bool:
+    """Returns whether a plain list or tuple holds labels, and not one value for each time bin."""
+    if not isinstance(y, (list, tuple)) or len(y) in (0, num_bins):
+        return False
+    return all(
+        len(one) == num_bins if isinstance(one, (list, tuple)) else _is_label(one) for one in y
+    )
+
+
+def _is_label(value: Any) -> bool:
+    return isinstance(value, Label) or len(getattr(value, "shape", ())) > 0
 
 
 def check_neural(X: Any, estimator: BaseEstimator, name: str = "X") -> np.ndarray:
@@ -102,7 +131,7 @@ def check_neural(X: Any, estimator: BaseEstimator, name: str = "X") -> np.ndarra
         DataTypeError: If the type is not a number.
         TypeError: If the matrix is sparse.
     """
-    X = as_array(X, name)
+    X = _rows(as_array(X, name), name)
     kind = getattr(getattr(X, "dtype", None), "kind", "O")
     array = check_array(
         X,
@@ -114,6 +143,19 @@ def check_neural(X: Any, estimator: BaseEstimator, name: str = "X") -> np.ndarra
     check_numeric(array, name)
     check_finite(array, name)
     return np.asarray(array)
+
+
+def _rows(X: Any, name: str) -> Any:
+    """Returns plain lists as an array; numpy does not say which rows differ."""
+    if not isinstance(X, (list, tuple)):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise DataError(
+            f"{name} must have rows of one length; got lists that differ. Pass one row of the "
+            "same neurons for each time bin; several sessions are a list of arrays."
+        ) from error
 
 
 def user_labels(*given: Any) -> dict[str, Label]:
@@ -239,8 +281,3 @@ def _check_neurons(estimator: CEBRA, X: Any, number: int | None) -> None:
         validate_data(estimator, X, reset=False, skip_check_array=True)
     except ValueError as error:
         raise DataError(f"{error} Pass the neurons that the model was fitted with.") from None
-
-
-def kinds_of(sessions: Sequence[Recording]) -> dict[str, Kind]:
-    """Returns the kind of each label."""
-    return {name: label.kind for name, label in sessions[0].labels.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -28,6 +28,7 @@ FITTED: Mapping[str, tuple[type, ...]] = {
     "n_features_in_": (int, list),
     "feature_names_in_": (list, type(None)),
     "label_kinds_": (dict,),
+    "label_forms_": (dict,),
     "random_state_": (int,),
 }
 """What a checkpoint may set on an estimator, and the types of it."""
@@ -50,9 +51,11 @@ def write_estimator(
             "n_features_in_": _to_plain(estimator.n_features_in_),
             "feature_names_in_": None if names is None else names.tolist(),
             "label_kinds_": dict(estimator.label_kinds_),
+            "label_forms_": dict(getattr(estimator, "label_forms_", {})),
             "random_state_": estimator.random_state_,
         },
-        "solver": {**estimator.solver_.state_dict(), "stopping": None},  # training has ended
+        # training has ended: nothing of how it could go on is needed
+        "solver": {**estimator.solver_.state_dict(), "stopping": None, "fingerprint": None},
     }
     save_state(path, state)
 
@@ -62,7 +65,7 @@ def read_estimator(
 ) -> tuple[CEBRA, SingleSessionSolver, dict[str, Any]]:
     """Returns an unfitted estimator, its solver, and the attributes to set; see `CEBRA.load`."""
     state = load_state(path)
-    _check_schema(state, cls._parameter_constraints, path)
+    _check_schema(cls, state, path)
     estimator, fitted = cls(**state["params"]), state["fitted"]
     num_neurons, seed = _counts(fitted), fitted["random_state_"]
     try:
@@ -93,10 +96,10 @@ def read_estimator(
     return estimator, solver, known
 
 
-def _check_schema(
-    state: Mapping[str, Any], params: Iterable[str], path: str | os.PathLike[str]
-) -> None:
+def _check_schema(cls: type[CEBRA], state: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Refuses a state whose keys or types are not those that `CEBRA.save` writes.
+
+    Parameters that the file lacks, because they came later, take their defaults.
 
     Raises:
         CheckpointError: With the key at fault.
@@ -107,10 +110,13 @@ def _check_schema(
         )
     for part, expected in (
         ("", ("kind", "params", "fitted", "solver")),
-        ("params", params),
         ("fitted", FITTED),
+        ("params", cls._parameter_constraints),
     ):
         content = state.get(part) if part else state
+        if part == "params" and isinstance(content, dict):
+            # a parameter that came after the file was written is as it was by default
+            content = state["params"] = {**_defaults(cls), **content}
         if not isinstance(content, dict) or set(content) != set(expected):
             found = set(content) if isinstance(content, dict) else set()
             odd = sorted(map(str, found ^ set(expected)))
@@ -152,9 +158,27 @@ def _check_fitted(fitted: Mapping[str, Any], path: str | os.PathLike[str]) -> No
             all(type(n) is str and kind in get_args(Kind) for n, kind in kinds.items()),
             f"must hold {', '.join(get_args(Kind))}",
         ),
+        (
+            "label_forms_",
+            fitted["label_forms_"].keys() <= kinds.keys()
+            and all(map(_is_form, fitted["label_forms_"].values())),
+            "must hold columns and period of a label",
+        ),
     ):
         if not fits:
             raise CheckpointError(f"{name} in {path} {rule}; got {fitted[name]!r:.80}.")
+
+
+def _defaults(cls: type[CEBRA]) -> dict[str, Any]:
+    params: dict[str, Any] = cls().get_params(deep=False)
+    return params
+
+
+def _is_form(value: Any) -> bool:
+    if not isinstance(value, tuple) or len(value) != 2:
+        return False
+    columns, period = value
+    return type(columns) is int and columns > 0 and (period is None or type(period) is float)
 
 
 def _counts(fitted: Mapping[str, Any]) -> list[Any]:

@@ -23,7 +23,8 @@ from ..solver.train import Callback
 from ..types import Recording
 from ..utils.seeding import Streams, derive_seed
 from .build import make_loaders, make_model, renew_schedule, solver_of, stopping_options
-from .inputs import as_sessions, kinds_of
+from .inputs import as_sessions
+from .labels import set_labels
 
 if TYPE_CHECKING:
     from .cebra import CEBRA
@@ -47,6 +48,10 @@ FIXED_BY_FIT = (
 """Parameters that a fitted model cannot change any more."""
 
 Freeze = Literal["all but the first layer", "none"]
+
+_FREE_ON_RESUME = {"max_iterations", "max_adapt_iterations", "verbose", "device"}
+_FREE_ON_RESUME |= {"pad_before_transform", "random_state"}
+"""Parameters that may change when a training is resumed; the seed is looked at by itself."""
 
 UserCallback = Callable[[int, SingleSessionSolver], None] | Callback
 """Called as `callback(step, solver)`, or a callback of the solver such as `TensorBoardLog`."""
@@ -85,10 +90,17 @@ def train(
             valid_frequency=stopping_options(estimator)["every"],
             progress=bool(estimator.verbose),
             callbacks=callbacks,
+            settings=_settings(estimator),
             **files,
         )
     finally:
         estimator.interrupted_, estimator.random_state_ = solver.interrupted, loaders[0].seed
+
+
+def _settings(estimator: CEBRA) -> dict[str, Any]:
+    """Returns the parameters that a resumed training must agree in."""
+    params = estimator.get_params(deep=False)
+    return {name: value for name, value in params.items() if name not in _FREE_ON_RESUME}
 
 
 def train_on(
@@ -103,7 +115,6 @@ def train_on(
     loaders = make_loaders(estimator, sessions, solver, estimator.random_state_, steps)
     renew_schedule(estimator, solver)  # from here on nothing is refused any more
     estimator._fitted_params["scheduler"] = estimator.scheduler
-    estimator.label_kinds_ = kinds_of(sessions)
     train(estimator, solver, loaders, callback, callback_frequency)
 
 
@@ -164,7 +175,11 @@ def _all_but_input(encoder: OffsetModel, solver: SingleSessionSolver) -> list[nn
 
 
 def set_fitted(
-    estimator: CEBRA, solver: SingleSessionSolver, X: Any, recordings: Sequence[Recording]
+    estimator: CEBRA,
+    solver: SingleSessionSolver,
+    X: Any,
+    recordings: Sequence[Recording],
+    anew: bool = True,
 ) -> None:
     """Gives an estimator what was trained on `X`, and the neurons and labels of it.
 
@@ -173,9 +188,11 @@ def set_fitted(
         solver: For the model of all sessions.
         X: What the user passed; a table of one session has named neurons.
         recordings: What became of it.
+        anew: Forget the labels of what was fitted before.
     """
     set_solver(estimator, solver)
-    estimator.label_kinds_ = kinds_of(recordings)
+    if anew:
+        set_labels(estimator, recordings[0])
     model = solver.model
     num_sessions = model.num_sessions if isinstance(model, MultiSessionModel) else 1
     encoders = [solver.encoder(number) for number in range(num_sessions)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import EarlyStopping
 from .checkpoint import save_state
 from .embed import transform
+from .fingerprint import Fingerprint
 from .graph import GraphedStep
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
@@ -104,6 +105,7 @@ class SingleSessionSolver:
         self._stopping: EarlyStopping | None = None
         self._seed = 0
         self._valid_seed: int | None = None
+        self._fingerprint: Fingerprint | None = None
         self._has_dropout = has_dropout(model)
         self._graph: GraphedStep | None = None
         self._renew_guard()
@@ -119,6 +121,7 @@ class SingleSessionSolver:
         resume: bool = False,
         progress: bool = False,
         callbacks: Sequence[Callback] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> SingleSessionSolver:
         """Trains from the step that was reached to the last step of the loader.
 
@@ -137,11 +140,13 @@ class SingleSessionSolver:
                 for bit.
             progress: Show a bar with loss, bits and steps per second.
             callbacks: Called after each step, after the solver's own; see also `Beginning`.
+            settings: What else a resumed training must agree in, see `Run`.
 
         Raises:
             DataError: If `save_frequency` or `resume` is given without `logdir`.
             FolderInUseError: If another training writes into `logdir`.
-            CheckpointError: If `resume` finds damaged checkpoints alone, or one that does not fit.
+            CheckpointError: If `resume` finds damaged checkpoints alone, or one of other data,
+                another seed or other settings.
             TrainingDivergedError: If loss or gradients stop being finite. The weights are then
                 those of the last finite step.
         """
@@ -150,13 +155,13 @@ class SingleSessionSolver:
         folder = None if logdir is None else Path(logdir)
         run = Run(
             *(loader, valid_loader, valid_frequency, folder, save_frequency),
-            *(resume, progress, callbacks),
+            *(resume, progress, callbacks, settings),
         )
-        run.bind(self.model.offset)
         self.interrupted = self._moving = False
         try:
             with ExitStack() as stack:
                 interrupts = stack.enter_context(Interrupts(run.checkpoint))
+                run.bind(self.model.offset)
                 if folder is not None:
                     stack.enter_context(FolderLock(folder))
                 self._run(run, interrupts)
@@ -168,16 +173,13 @@ class SingleSessionSolver:
     def _run(self, run: Run, interrupts: Interrupts) -> None:
         loader, valid_loader = run.loader, run.valid_loader
         self._stopping = self._early_stopping(valid_loader, run.valid_every)
-        resumed = resume_from(self, run.folder) if run.folder and run.resume else None
-        if resumed is not None:
-            loader.seed = self._seed
-            if valid_loader is not None and self._valid_seed is not None:
-                valid_loader.seed = self._valid_seed
-            if self._stopping is not None and self._stopping.reason is not None:
-                self.stop_reason = self._stopping.reason  # it had ended, no step is missing
-                self._stopping.validate = None
-                self._finish(run.folder)
-                return
+        self._fingerprint = run.fingerprint()
+        resumed = resume_from(self, run)
+        ended = None if resumed is None or self._stopping is None else self._stopping.reason
+        if self._stopping is not None and ended is not None:
+            self.stop_reason, self._stopping.validate = ended, None  # no step is missing
+            self._finish(run.folder)
+            return
         self._seed, self.stop_reason = loader.seed, None
         self._valid_seed = None if valid_loader is None else valid_loader.seed
         callbacks = [*own_callbacks(self, run, resumed), *run.callbacks, interrupts]
@@ -232,13 +234,11 @@ class SingleSessionSolver:
 
     def _graphed(self, loader: ContrastiveLoader) -> GraphedStep | None:
         """Returns the step as a graph, if it is one that a graph can follow."""
-        decides = (
-            self._has_dropout or self.scheduler is not None or loader.augmentation is not None
-        )
+        changing = (*self.additions, self.scheduler, loader.augmentation)
+        decides = self._has_dropout or any(part is not None for part in changing)
         scheduled = any(callable(objective.weight) for objective in self.objectives)
-        if self.device.type != "cuda" or decides or scheduled or any(self.additions):
-            return None
-        return GraphedStep(self._update)
+        plain = self.device.type == "cuda" and not decides and not scheduled
+        return GraphedStep(self._update) if plain else None
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
         """Returns the weighted sum of all objectives, and their parts, see `loss.total_loss`."""

@@ -30,10 +30,21 @@ from ..utils.files import atomic_write, sweep_temporary
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "load_state", "save_state"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up when a state gets, loses or renames a key, or gives it another meaning."""
 
-MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _without_fingerprint(state: dict[str, Any]) -> dict[str, Any]:
+    """Says that a solver kept no digest of its data, and an estimator no widths of its labels."""
+    if state.get("kind") == "solver":
+        return {**state, "fingerprint": None}
+    if state.get("kind") == "estimator":
+        solver = {**state["solver"], "fingerprint": None}
+        return {**state, "solver": solver, "fitted": {**state["fitted"], "label_forms_": {}}}
+    return state
+
+
+MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _without_fingerprint}
 """A row for each older version: maps its state to that of the next version.
 
 Whoever raises `SCHEMA_VERSION` adds a row here, and the files in `tests/legacy` tell if it works.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data.loader import ContrastiveLoader
 from ..errors import CheckpointError
@@ -23,6 +23,7 @@ from .callbacks import (
     Record,
 )
 from .checkpoint import load_state
+from .fingerprint import Fingerprint, check_fingerprint, fingerprint
 from .train import Callback
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Run:
         resume: Continue from the newest checkpoint of the folder.
         progress: Show a bar.
         callbacks: The user's own.
+        settings: What a resumed training must agree in beside its data, by name; `None` for how
+            the loader draws.
     """
 
     loader: ContrastiveLoader
@@ -58,6 +61,7 @@ class Run:
     resume: bool
     progress: bool
     callbacks: Sequence[Callback]
+    settings: Mapping[str, Any] | None = None
 
     @property
     def valid_every(self) -> int:
@@ -74,6 +78,12 @@ class Run:
         for loader in (self.loader, self.valid_loader):
             if loader is not None:
                 loader.bind(offset)
+
+    def fingerprint(self) -> Fingerprint | None:
+        """Returns what a training that is resumed must agree in; `None` without a folder."""
+        if self.folder is None:
+            return None
+        return fingerprint(self.loader, self.valid_loader, self.settings)
 
 
 def own_callbacks(
@@ -117,22 +127,37 @@ def own_callbacks(
     return own
 
 
-def resume_from(solver: SingleSessionSolver, folder: Path) -> Path | None:
+def resume_from(solver: SingleSessionSolver, run: Run) -> Path | None:
     """Loads the newest checkpoint of a folder that is whole; returns it, `None` without one.
 
+    The loaders go on with the seeds that the training began with.
+
+    Args:
+        solver: Takes its state.
+        run: Says where the checkpoint is, and what it must agree in.
+
     Raises:
-        CheckpointError: If all are damaged, or if the whole one does not fit the solver.
+        CheckpointError: If all are damaged, or if the whole one does not fit the solver, or is
+            of other data, another seed or other settings.
     """
+    folder, own = run.folder, solver._fingerprint
+    if folder is None or own is None or not run.resume:
+        return None
     damage: list[str] = []
     for path in (folder / LAST, folder / PREVIOUS):
         try:
-            load_state(path)
+            state = load_state(path)
         except FileNotFoundError:
             continue
         except CheckpointError as error:
             damage.append(str(error))
             continue
+        check_fingerprint(state, own, path)
+        _check_seed(state, run.loader, path)
         solver.load(path)
+        solver._fingerprint, run.loader.seed = own, solver._seed
+        if run.valid_loader is not None and solver._valid_seed is not None:
+            run.valid_loader.seed = solver._valid_seed
         if damage:
             warnings.warn(
                 f"{folder / LAST} cannot be read; training continues from {path}, step "
@@ -146,4 +171,19 @@ def resume_from(solver: SingleSessionSolver, folder: Path) -> Path | None:
             f"a training is resumed from {folder / LAST} or {folder / PREVIOUS}; got none that "
             f"can be read. Start anew without resume=True. {' '.join(damage)}"
         )
+    log.warning("%s holds no checkpoint to resume; training starts anew", folder)
     return None
+
+
+def _check_seed(state: Mapping[str, Any], loader: ContrastiveLoader, path: Path) -> None:
+    """Refuses another seed than that of the checkpoint; one that nobody chose is no other.
+
+    Raises:
+        CheckpointError: With both seeds.
+    """
+    if loader.fixed_seed and loader.seed != state.get("seed", loader.seed):
+        raise CheckpointError(
+            f"a training is resumed with the seed that it began with; {path} has random_state="
+            f"{state['seed']!r}, got {loader.seed!r}. Pass the same or None, or another folder "
+            "to start anew."
+        )

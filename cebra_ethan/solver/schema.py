@@ -10,7 +10,10 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 
-__all__ = ["check_solver_state", "check_tensors"]
+__all__ = ["ADVICE", "check_solver_state", "check_tensors"]
+
+ADVICE = "Use the model, criteria, optimiser and schedule that were saved, or another checkpoint."
+"""The end of every message about a checkpoint that does not fit."""
 
 
 def check_solver_state(
@@ -45,6 +48,7 @@ def check_solver_state(
     if state["stopping"] is not None:
         _check_stopping(state["stopping"], weights)
     _check_series(state["history"], state["validation_history"])
+    _check_fingerprint(state["fingerprint"])
     for name in ("num_steps", "seed", "valid_seed"):
         value = state[name]
         if name == "valid_seed" and value is None:
@@ -113,6 +117,17 @@ def _check_series(history: Any, validation: Any) -> None:
     _demand(pairs, "validation_history", "pairs of step and loss")
 
 
+def _check_fingerprint(found: Any) -> None:
+    if found is None:
+        return
+    _check_keys("fingerprint", found, {"data": {}, "settings": {}})
+    for part, entries in found.items():
+        texts = isinstance(entries, dict) and all(
+            isinstance(one, str) for pair in entries.items() for one in pair
+        )
+        _demand(texts, f"fingerprint/{part}", "a mapping of names to texts")
+
+
 def _check_alike(name: str, found: Any, own: Any) -> None:
     """Demands the same keys and lengths, and numbers of the same kind."""
     if isinstance(own, dict):
@@ -150,7 +165,4 @@ def _check_keys(name: str, found: Any, own: Mapping[str, Any]) -> None:
 
 def _demand(condition: bool, name: str, rule: str) -> None:
     if not condition:
-        raise CheckpointError(
-            f"{name} of a checkpoint must be {rule}. Build the solver with the model, optimiser "
-            "and schedule that were saved, or use an older checkpoint."
-        )
+        raise CheckpointError(f"{name} of a checkpoint must be {rule}. {ADVICE}")

@@ -5,23 +5,62 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
 from .train import Losses
 
-__all__ = ["EXIT_CODE", "Interrupts"]
+__all__ = ["EXIT_CODE", "Interrupts", "preparing"]
 
 log = logging.getLogger(__name__)
 
 EXIT_CODE = 143
 """Of a program whose training `SIGTERM` or `SIGUSR1` ended; 128 + 15, one code for both."""
 
-_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
-
 _Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    log.warning("training was ended by %s before its first step", signal.Signals(number).name)
+    raise SystemExit(EXIT_CODE)
+
+
+_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler, _end_at_once)
+
+
+@contextmanager
+def preparing(logdir: object) -> Iterator[None]:
+    """Lets `SIGTERM` and `SIGUSR1` end a program with 143 while its training is prepared.
+
+    To check data and to build an index over a long recording takes a while, in which there is
+    nothing to save; what started the program learns all the same that it may be run again. A
+    training inside has its own way, `Interrupts`. A program's own handlers stay.
+
+    Args:
+        logdir: Where checkpoints will be; without, signals act as ever.
+
+    Example:
+        >>> try:
+        ...     with preparing("runs/first"):
+        ...         signal.raise_signal(signal.SIGTERM)
+        ... except SystemExit as error:
+        ...     print(error.code)
+        143
+    """
+    before: dict[int, _Handler] = {}
+    if logdir is not None and threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGUSR1"):
+            number = getattr(signal, name, None)  # Windows has no SIGUSR1
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, _end_at_once)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Interrupts:

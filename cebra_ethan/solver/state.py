@@ -9,7 +9,7 @@ import torch
 
 from ..errors import CheckpointError
 from .checkpoint import load_state
-from .schema import check_solver_state
+from .schema import ADVICE, check_solver_state
 
 if TYPE_CHECKING:
     from .base import SingleSessionSolver
@@ -33,6 +33,7 @@ def solver_state(solver: SingleSessionSolver) -> dict[str, Any]:
         "num_steps": solver.num_steps,
         "seed": solver._seed,
         "valid_seed": solver._valid_seed,
+        "fingerprint": solver._fingerprint,
     }
 
 
@@ -58,7 +59,7 @@ def restore_solver(solver: SingleSessionSolver, state: dict[str, Any]) -> None:
         (int(step), loss) for step, loss in state["validation_history"].tolist()
     ]
     solver.num_steps, solver._seed = state["num_steps"], state["seed"]
-    solver._valid_seed = state.get("valid_seed")
+    solver._valid_seed, solver._fingerprint = state["valid_seed"], state["fingerprint"]
 
 
 def load_solver(solver: SingleSessionSolver, path: str | os.PathLike[str]) -> None:
@@ -73,8 +74,11 @@ def load_solver(solver: SingleSessionSolver, path: str | os.PathLike[str]) -> No
         raise CheckpointError(f"{path} is not the checkpoint of a solver but of {kind!r}.")
     try:
         solver.load_state_dict(state)
+    except CheckpointError as error:  # says itself what to do
+        raise CheckpointError(
+            f"a checkpoint must fit the training that loads it; {path} does not: {error}"
+        ) from error
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"a checkpoint must fit the solver that loads it; {path} does not: {error}. "
-            "Build the solver with the model and optimiser that were saved."
+            f"a checkpoint must fit the training that loads it; {path} does not: {error}. {ADVICE}"
         ) from error

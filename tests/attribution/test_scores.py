@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cebra_ethan.attribution.maps import pseudo_inverse
+from cebra_ethan.attribution.inverse import pseudo_inverse
 from cebra_ethan.attribution.scores import attribution_metrics, attribution_score, moore_penrose
 from cebra_ethan.errors import DataError, DataTypeError
 from tests.reference import attribution as reference

@@ -226,9 +226,10 @@ def test_names_of_the_new_neurons_are_remembered():
     assert_equal(weights(listed), weights(one().adapt(NEW, PLACE)))
 
 
-def test_other_labels_may_guide_it():
-    assert one().adapt(NEW, SIDE).label_kinds_ == {"label 0": "categorical"}
-    assert one().adapt(NEW).label_kinds_ == {}
+def test_no_label_is_needed_and_those_of_fit_are_remembered():
+    assert one().adapt(NEW).label_kinds_ == {"label 0": "continuous"}
+    by_time = make().fit(X[0])
+    assert by_time.adapt(NEW, SIDE).label_kinds_ == {"label 0": "categorical"}
 
 
 @every_freeze

@@ -62,6 +62,33 @@ def test_row56_a_solver(path):
     assert solver.fit(loader, valid, valid_frequency=2).num_steps == 8
 
 
+@pytest.mark.parametrize("path", [one for one in FILES if one.stem == "single"], ids=_name)
+def test_a_parameter_that_came_later_takes_its_default(path, tmp_path):
+    state, copy = load_state(path), tmp_path / "copy.ckpt"
+    for name in ("momentum", "objectives"):  # as if the file were older than these
+        del state["params"][name]
+    save_state(copy, state)
+    loaded = CEBRA.load(copy)
+    assert (loaded.momentum, loaded.objectives) == (CEBRA().momentum, None)
+    (neural,), _ = _arrays(path)
+    np.testing.assert_array_equal(loaded.transform(neural), CEBRA.load(path).transform(neural))
+    save_state(copy, {**state, "params": {**state["params"], "momentun": 0.9}})
+    with pytest.raises(CheckpointError, match="params lacks or has in excess: momentun"):
+        CEBRA.load(copy)
+
+
+@pytest.mark.parametrize("path", [one for one in FILES if one.stem == "solver"], ids=_name)
+def test_an_old_training_is_resumed_and_it_is_said_what_could_not_be_checked(
+    path, tmp_path, caplog
+):
+    (tmp_path / "last.ckpt").write_bytes(path.read_bytes())
+    solver = make_solver()
+    loader, valid = make_loaders()
+    solver.fit(loader, valid, valid_frequency=2, logdir=tmp_path, resume=True)
+    assert solver.num_steps == 8
+    assert "could not be checked" in caplog.text
+
+
 def test_row56_every_older_version_has_a_way_to_the_present_one():
     assert set(MIGRATIONS) == set(range(1, SCHEMA_VERSION))
 
