@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from cebra_ethan.errors import CebraError
+from cebra_ethan.report.numbers import duration_text
 from experiments.common.experiment import Experiment, PartsFailed
 from experiments.common.parts import num_cores
 from utils import open_run_folder, read_json
@@ -67,7 +68,7 @@ def expected_time(experiment: Experiment, config: Any, folder: Path, jobs: int) 
     if minutes is not None and parts:
         default = experiment.config.from_preset(config.preset).num_seeds
         minutes *= len(left) / len(parts) * config.num_seeds / default / min(jobs, num_cores())
-        line += f", about {_duration(minutes)} with {min(jobs, num_cores())} cores"
+        line += f", about {duration_text(60 * minutes)} with {min(jobs, num_cores())} cores"
     return f"{line}; {folder}"
 
 
@@ -116,12 +117,6 @@ def _positive(word: str) -> int:
     if not word.isdigit() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {word!r}")
     return int(word)
-
-
-def _duration(minutes: float) -> str:
-    if minutes < 1.5:
-        return f"{max(1, round(60 * minutes))} s"
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _complain(name: str, message: object, code: int) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cebra_ethan.report.numbers import cell_text, duration_text, number_text, published_text
 from utils import table
 
-__all__ = ["comparison_lines", "number_text", "row_table", "text_report"]
+__all__ = ["comparison_lines", "row_table", "text_report"]
 
 _WIDTH = 96
 
@@ -33,7 +34,7 @@ def text_report(results: Mapping[str, Any], folder: Path) -> str:
         blocks.append(f"Controls that {group} lacks: {', '.join(names)}.")
     files = "\n".join(f"  {folder / figure['path']}" for figure in results["figures"])
     blocks.append(f"Figures\n{files or '  none'}")
-    blocks.append(f"Run folder\n  {folder}   ({results['seconds']:.0f} s)")
+    blocks.append(f"Run folder\n  {folder}   ({duration_text(results['seconds'])})")
     return "\n\n".join(blocks)
 
 
@@ -55,21 +56,6 @@ def row_table(rows: Sequence[Mapping[str, Any]], numbers: Mapping[str, Any]) -> 
     return text
 
 
-def number_text(value: Mapping[str, Any] | None, number: Mapping[str, Any]) -> str:
-    """Returns mean ± standard deviation as a number is shown.
-
-    Example:
-        >>> number_text({"mean": 0.913, "sd": 0.02, "n": 3}, {"digits": 1, "scale": 100})
-        '91.3 ± 2.0'
-    """
-    if value is None or value["mean"] is None:
-        return "-"
-    scale, digits = number["scale"], number["digits"]
-    text = f"{scale * value['mean']:.{digits}f}"
-    several = value["n"] > 1 and value["sd"] is not None
-    return text + (f" ± {scale * value['sd']:.{digits}f}" if several else "")
-
-
 def comparison_lines(results: Mapping[str, Any]) -> list[str]:
     """Returns a line for each published number that can be compared, and one for the others."""
     lines, others = [], []
@@ -79,9 +65,9 @@ def comparison_lines(results: Mapping[str, Any]) -> list[str]:
         if entry["verdict"].startswith("not comparable"):
             others.append(entry["verdict"])
             continue
-        published = f"{number['scale'] * entry['value']:.{number['digits']}f} {number['unit']}"
         lines.append(
-            f"  {name}: {number_text(entry['obtained'], number)} beside {published.strip()} "
+            f"  {name}: {number_text(entry['obtained'], number)} beside "
+            f"{published_text(entry, number)} "
             f"({entry['source']}): {entry['verdict']}"
         )
     reasons = ", ".join(f"{others.count(why)} {why}" for why in dict.fromkeys(others))
@@ -91,13 +77,9 @@ def comparison_lines(results: Mapping[str, Any]) -> list[str]:
 def _statistic(entry: Mapping[str, Any]) -> str:
     if "text" in entry:
         return f"{entry['title']}\n  {entry['text']}"
-    cells = [[_cell(value) for value in row] for row in entry["rows"]]
+    cells = [[cell_text(value) for value in row] for row in entry["rows"]]
     note = f"\n{entry['note']}" if entry["note"] else ""
     return f"{entry['title']}\n{table(entry['header'], cells)}{note}"
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _heading(number: Mapping[str, Any]) -> str:

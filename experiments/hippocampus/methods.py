@@ -219,7 +219,7 @@ def _fit_quality(
     config: HippocampusConfig,
 ) -> dict[str, Any]:
     """Returns the goodness of fit on the training part, and on the test part with true labels."""
-    quality = {}
+    quality: dict[str, Any] = {}
     for key, part, source in (
         ("goodness_of_fit_train", parts.train, labels),
         ("goodness_of_fit_test", parts.test, parts.test.labels),
@@ -227,7 +227,7 @@ def _fit_quality(
         fit = model.goodness_of_fit(
             part.neural, columns(source, method.labels), trial=parts.trial(part, config)
         )
-        quality[key] = asdict(fit)
+        quality |= {key: asdict(fit), f"{key}_bits": fit.bits}
     return quality
 
 
