@@ -143,9 +143,11 @@ def row_tables(run: Run) -> Iterator[Table]:
     for shown, groups in gathered.items():
         own = [row for row in rows if row["group"] in groups]
         many = len(groups) > 1
-        cells = [[*_row_head(row, many), *_row_numbers(row, shown, numbers)] for row in own]
-        header = ["Row", *["Group"] * many, "Kind", "Transductive", "Labels at inference"]
-        header += [_heading(numbers[name]) for name in shown]
+        cells = [
+            [*_names(row, many), *_row_numbers(row, shown, numbers), *_flags(row)] for row in own
+        ]
+        header = ["Row", *["Group"] * many, *(_heading(numbers[name]) for name in shown)]
+        header += ["Kind", "Transductive", "Labels at inference"]
         looks = ["control" if row["kind"] == "control" else "" for row in own]
         several = any(value["n"] > 1 for row in own for value in row["values"].values())
         note = f"± is one {own[0].get('spread', 'sd over seeds')}." if several else ""
@@ -167,17 +169,16 @@ def configuration_table(configuration: Mapping[str, Any]) -> Table:
     return Table("Configuration", ["Setting", "Value"], rows)
 
 
-def _row_head(row: Mapping[str, Any], with_group: bool) -> list[Cell]:
-    flags = [
-        Cell(cell_text(row[key]), cell_text(row[key]), "flag" if row[key] else "")
-        for key in ("transductive", "labels_at_inference")
-    ]
-    return [
-        Cell(row["title"], row["title"]),
-        *[Cell(row["group"], row["group"])] * with_group,
-        Cell(row["kind"], row["kind"]),
-        *flags,
-    ]
+def _names(row: Mapping[str, Any], with_group: bool) -> list[Cell]:
+    names = [Cell(row["title"], row["title"]), Cell(row["group"], row["group"])]
+    return names if with_group else names[:1]
+
+
+def _flags(row: Mapping[str, Any]) -> list[Cell]:
+    flags = [cell_text(row[key]) for key in ("transductive", "labels_at_inference")]
+    looks = ["flag" if flag == "yes" else "" for flag in flags]
+    kind = Cell(row["kind"], row["kind"])
+    return [kind, *(Cell(flag, flag, look) for flag, look in zip(flags, looks, strict=True))]
 
 
 def _row_numbers(

@@ -17,7 +17,7 @@ from experiments.common.experiment import Experiment, PartsFailed
 from experiments.common.parts import num_cores
 from utils import open_run_folder, read_json
 
-__all__ = ["main"]
+__all__ = ["CommandParser", "UsageError", "add_options", "main"]
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -40,7 +40,7 @@ def main(experiment: Experiment, description: str, arguments: Sequence[str] | No
     try:
         options = _parser(experiment, description).parse_args(arguments)
         config = experiment.config.from_preset(options.preset, **_changes(options))
-    except (_Usage, ValueError, TypeError) as error:
+    except (UsageError, ValueError, TypeError) as error:
         return _complain(name, error, WRONG)
     try:
         folder = open_run_folder(name, config, options.out)
@@ -72,33 +72,54 @@ def expected_time(experiment: Experiment, config: Any, folder: Path, jobs: int) 
     return f"{line}; {folder}"
 
 
-class _Usage(Exception):
+class UsageError(Exception):
     """The command line says something that it cannot say."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises its complaint, so that it can be one line."""
+class CommandParser(argparse.ArgumentParser):
+    """Reads whole flags only, and raises its complaint, so that it can be one line."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
 
     def error(self, message: str) -> NoReturn:
-        raise _Usage(f"{message}. See --help.")
+        """Raises what `argparse` would print."""
+        raise UsageError(f"{message}. See --help.")
 
 
-def _parser(experiment: Experiment, description: str) -> _Parser:
-    parser = _Parser(
-        prog=f"python -m experiments.{experiment.name}.run_experiment",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    presets = tuple(experiment.config.PRESETS)
-    sources = tuple(experiment.config.SOURCES)
+def add_options(
+    parser: CommandParser, presets: Sequence[str], sources: Sequence[str], out: str
+) -> None:
+    """Adds what every command of the bench understands.
+
+    Args:
+        parser: Of the command.
+        presets: What `--preset` may be.
+        sources: What `--source` may be.
+        out: Help of `--out`.
+    """
     parser.add_argument("--source", choices=sources, help="default: simulated")
     parser.add_argument("--data-root", metavar="DIR", help="folder of the recordings; means real")
     parser.add_argument("--preset", choices=presets, default="quick", help="default: quick")
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds of whatever draws")
+    parser.add_argument("--seeds", type=_positive, metavar="N", help="seeds of whatever draws")
     parser.add_argument("--jobs", type=_positive, metavar="N", default=num_cores(),
-                        help="parts that run at once, default: all cores")  # fmt: skip
-    parser.add_argument("--out", metavar="DIR", help="run folder; a run there is finished")
+                        help="how many things are done at once, default: all cores")  # fmt: skip
+    parser.add_argument("--out", metavar="DIR", help=out)
+
+
+def _parser(experiment: Experiment, description: str) -> CommandParser:
+    parser = CommandParser(f"python -m experiments.{experiment.name}.run_experiment", description)
+    add_options(
+        parser,
+        tuple(experiment.config.PRESETS),
+        tuple(experiment.config.SOURCES),
+        "run folder; a run there is finished",
+    )
     for switch, meaning in experiment.switches.items():
         parser.add_argument(f"--{switch.replace('_', '-')}", action="store_true", help=meaning)
     return parser
@@ -115,7 +136,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
 
 def _positive(word: str) -> int:
     if not word.isdigit() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {word!r}")
+        raise argparse.ArgumentTypeError(f"must be a positive number; got {word!r}")
     return int(word)
 
 

@@ -124,7 +124,7 @@ def test_mistakes_are_one_line(capsys, tmp_path):
     assert "the data folder must exist" in capsys.readouterr().err
     assert run_experiment.main([*arguments, "--seeds", "0"]) == 2
     error = capsys.readouterr().err
-    assert "num_seeds must be positive" in error
+    assert "--seeds: must be a positive number; got '0'" in error
     assert len(error.splitlines()) == 1
 
 
