@@ -88,7 +88,7 @@ def _section(place: int, run: Run) -> dict[str, Any]:
     results = run.results
     payload = [embedding_payload(run, entry) for entry in results["embeddings"]]
     figures = [
-        {**figure, "uri": data_uri(inside(run.folder, figure["path"]))}
+        {"caption": "", **figure, "uri": data_uri(inside(run.folder, figure["path"]))}
         for figure in results["figures"]
     ]
     return {

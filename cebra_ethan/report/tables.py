@@ -71,7 +71,7 @@ class Table:
 
 def experiment_table(runs: Sequence[Run], failures: Mapping[str, str]) -> Table:
     """Returns one row for each experiment: data, verdicts, time, and whether it came through."""
-    rows, looks = [], []
+    rows = []
     for place, run in enumerate(runs):
         results = run.results
         verdicts = [_verdict_kind(entry["verdict"]) for entry in results["comparison"]]
@@ -89,12 +89,11 @@ def experiment_table(runs: Sequence[Run], failures: Mapping[str, str]) -> Table:
                 Cell(status, status, status),
             ]
         )
-        looks.append("")
     for name, reason in failures.items():
         blanks = [Cell("-") for _ in range(3 + len(_VERDICTS))]
         rows.append([Cell(name, name), *blanks, Cell("failed", "failed", "failed", reason)])
     header = ["Experiment", "Data", "Preset", *map(str.capitalize, _VERDICTS), "Time", "Status"]
-    return Table("Experiments", header, rows, looks, layout="cards")
+    return Table("Experiments", header, rows, layout="cards")
 
 
 def comparison_table(runs: Sequence[Run], caption: str, with_source: bool = False) -> Table:

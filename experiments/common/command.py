@@ -68,7 +68,8 @@ def expected_time(experiment: Experiment, config: Any, folder: Path, jobs: int) 
     if minutes is not None and parts:
         default = experiment.config.from_preset(config.preset).num_seeds
         minutes *= len(left) / len(parts) * config.num_seeds / default / min(jobs, num_cores())
-        line += f", about {duration_text(60 * minutes)} with {min(jobs, num_cores())} cores"
+        cores = min(jobs, num_cores())
+        line += f", about {duration_text(60 * minutes)} with {cores} core{'s' * (cores > 1)}"
     return f"{line}; {folder}"
 
 
