@@ -111,7 +111,8 @@ def verified_path(relative: str, root: str | os.PathLike[str] | None = None) -> 
             else "Download it with cebra_ethan.datasets.fetch, copy it there, or correct root=."
         )
         raise FileNotFoundError(
-            f"the recording {relative} must lie in the data folder; {path} does not exist. {remedy}"
+            f"the recording {relative} must lie in the data folder; {path} does not exist. "
+            f"{remedy}"
         )
     expected = expected_digest(relative)
     if expected is None:

@@ -12,6 +12,7 @@ from ..errors import InvalidParameterError
 from ..types import Recording
 from .hippocampus import load_rat, simulate_rat
 from .mouse import MICE, load_mouse
+from .synthetic import SyntheticData, load_synthetic, simulate_synthetic
 
 __all__ = ["DATASETS", "list_datasets", "load_dataset"]
 
@@ -21,11 +22,18 @@ def _simulated(simulate: Callable[..., Recording]) -> Callable[..., Recording]:
     return lambda root=None, **options: simulate(**options)
 
 
+def _activity(make: Callable[..., SyntheticData]) -> Callable[..., Recording]:
+    """Gives the recording alone; its label `latent` is the truth."""
+    return lambda *args, **options: make(*args, **options).recording
+
+
 DATASETS: Mapping[str, Callable[..., Recording]] = {
     **{f"mouse-{mouse}": partial(load_mouse, mouse) for mouse in MICE},
     "rat-achilles": partial(load_rat, "achilles"),
     "rat-buddy": partial(load_rat, "buddy"),
     "rat-simulated": _simulated(simulate_rat),
+    "synthetic-published": _activity(load_synthetic),
+    "synthetic-simulated": _simulated(_activity(simulate_synthetic)),
 }
 
 
