@@ -10,8 +10,11 @@ from typing import Any
 
 from ..errors import InvalidParameterError
 from ..types import Recording
+from .area2 import load_area2_bump, load_area2_published
 from .hippocampus import load_rat, simulate_rat
+from .macaque import CONDITIONS, M1_RECORDINGS, MONKEYS, load_m1, load_reaching_monkey
 from .mouse import MICE, load_mouse
+from .primate import simulate_reaching
 from .synthetic import SyntheticData, load_synthetic, simulate_synthetic
 
 __all__ = ["DATASETS", "list_datasets", "load_dataset"]
@@ -29,6 +32,15 @@ def _activity(make: Callable[..., SyntheticData]) -> Callable[..., Recording]:
 
 DATASETS: Mapping[str, Callable[..., Recording]] = {
     **{f"mouse-{mouse}": partial(load_mouse, mouse) for mouse in MICE},
+    "area2-bump": partial(load_area2_bump, None),
+    "area2-bump-published": load_area2_published,
+    **{f"macaque-m1-{name}": partial(load_m1, name) for name in M1_RECORDINGS},
+    **{
+        f"macaque-{name}-{condition}": partial(load_reaching_monkey, name, condition)
+        for name in MONKEYS
+        for condition in CONDITIONS
+    },
+    "reaching-simulated": _simulated(simulate_reaching),
     "rat-achilles": partial(load_rat, "achilles"),
     "rat-buddy": partial(load_rat, "buddy"),
     "rat-simulated": _simulated(simulate_rat),
