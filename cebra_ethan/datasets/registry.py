@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InvalidParameterError
 from ..types import Recording
 from .area2 import load_area2_bump, load_area2_published
+from .hc11 import PUBLISHED_RATS, load_published_rat
 from .hippocampus import load_rat, simulate_rat
 from .macaque import CONDITIONS, M1_RECORDINGS, MONKEYS, load_m1, load_reaching_monkey
 from .mouse import MICE, load_mouse
@@ -41,6 +42,7 @@ DATASETS: Mapping[str, Callable[..., Recording]] = {
         for condition in CONDITIONS
     },
     "reaching-simulated": _simulated(simulate_reaching),
+    **{f"rat-{name}": partial(load_published_rat, name) for name in PUBLISHED_RATS[2:]},
     "rat-achilles": partial(load_rat, "achilles"),
     "rat-buddy": partial(load_rat, "buddy"),
     "rat-simulated": _simulated(simulate_rat),
