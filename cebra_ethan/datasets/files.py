@@ -105,11 +105,11 @@ def verified_path(relative: str, root: str | os.PathLike[str] | None = None) -> 
     """
     path = data_root(root) / relative
     if not path.is_file():
-        remedy = (
-            "Copy it there (data/README.md names its source) or correct root=."
-            if relative in SHA256
-            else "Download it with cebra_ethan.datasets.fetch, copy it there, or correct root=."
-        )
+        remedy = "Copy it there (data/README.md names its source) or correct root=."
+        if relative in REMOTE:
+            remedy = (
+                "Download it with cebra_ethan.datasets.fetch, copy it there, or correct root=."
+            )
         raise FileNotFoundError(
             f"the recording {relative} must lie in the data folder; {path} does not exist. "
             f"{remedy}"
