@@ -177,7 +177,10 @@ def _running(
     """Counts spikes in the runs: stretches of the maze epoch in which the place is known."""
     known = np.isfinite(place) & (clock_s >= maze_s[0]) & (clock_s <= maze_s[1])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(int)))
-    counts, places, rights, runs = [], [], [], []
+    counts: list[_Array] = []
+    places: list[_Array] = []
+    rights: list[_Array] = []
+    runs: list[_Array] = []
     for first, last in edges.reshape(-1, 2):
         own_s, own = clock_s[first:last], place[first:last]
         num_bins = int((own_s[-1] - own_s[0]) / BIN_S + 1e-9)

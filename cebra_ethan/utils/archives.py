@@ -169,7 +169,7 @@ def _tar_members(archive: Path) -> Iterator[tuple[_Member, Any]]:
         raw.seek(0)
         opener = next((row for magic, row in OPENERS.items() if start.startswith(magic)), None)
         source: Any = raw if opener is None else opener(raw)
-        bounded = _Bounded(source, _limit(archive), archive)
+        bounded: Any = _Bounded(source, _limit(archive), archive)
         with tarfile.open(fileobj=bounded, mode="r|") as file:
             for info in file:
                 if info.issym() or info.islnk():
