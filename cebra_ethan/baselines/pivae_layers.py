@@ -108,7 +108,7 @@ class FlowDecoder(nn.Module):
         """Returns what a likelihood turns into rates or means."""
         output = z if self.complete is None else torch.cat([z, self.complete(z)], dim=1)
         for block, order in zip(self.blocks, self.orders, strict=True):
-            output = block(output[:, order])
+            output = block(output.index_select(1, order))  # quicker backward than indexing
         return output
 
 

@@ -19,7 +19,7 @@ __all__ = ["Check", "simulate_classes", "simulate_curve", "simulate_lorenz"]
 _NUM_BLOCKS = 4
 _FLOW_FACTOR = 0.1
 _SIGMA, _RHO, _BETA = 10.0, 28.0, 8.0 / 3.0  # where the attractor of Lorenz is chaotic
-_SUBSTEPS = 4  # of Euler's method in one time bin
+_SUBSTEPS = 2  # of Euler's method in one time bin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ def simulate_lorenz(
     latents = (latents - latents.mean(axis=0)) / latents.std(axis=0)
     direction = weights.normal(size=(num_neurons, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    direction *= weights.uniform(1, 2, size=(num_neurons, 1))
+    direction *= weights.uniform(0.5, 1, size=(num_neurons, 1))
     rates = base_rate_hz * bin_s * np.exp(latents @ direction.T)
     trial = np.repeat(np.arange(num_trials), num_bins)
     check = _checked("lorenz-simulated", seed, latents, rates, spikes, {}, trial, bin_s)
