@@ -54,9 +54,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return _checked(self, X, trial, counts=counts, reset=False)
 
 
-def _checked(
-    estimator: Embedder, X: Any, trial: Any, *, counts: bool, reset: bool
-) -> Recording:
+def _checked(estimator: Embedder, X: Any, trial: Any, *, counts: bool, reset: bool) -> Recording:
     if isinstance(X, Recording):
         X, trial = X.neural, X.trial if trial is None else trial
     X = as_array(X, "X")

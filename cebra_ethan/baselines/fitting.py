@@ -49,7 +49,7 @@ def batch_of(recording: Recording, rows: Int[Tensor, " rows"], offset: Offset) -
         torch.Size([2, 4, 3])
     """
     rows = rows.to(recording.neural.device)
-    return Batch([recording], Indices(rows, (), rows[:0]), offset)
+    return Batch([recording], Indices(rows, (), rows[:, None][:, :0]), offset)
 
 
 def num_steps(num_rows: int, batch_size: int) -> int:
@@ -126,9 +126,10 @@ def train_network(
         nonlocal done
         losses = loss(batch, done)
         total = losses["loss"]
-        if not math.isfinite(float(total.detach())):
+        value = float(total.detach())
+        if not math.isfinite(value):
             raise TrainingDivergedError(
-                f"the loss must stay finite; at step {done + 1} it is {float(total.detach()):g}. Lower the "
+                f"the loss must stay finite; at step {done + 1} it is {value:g}. Lower the "
                 "learning rate or look for extreme values in the data."
             )
         optimizer.zero_grad()

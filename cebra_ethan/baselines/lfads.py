@@ -88,7 +88,9 @@ class LFADS(Embedder):
         "num_inputs": [allowed.Interval(Integral, 0, None, closed="left")],
         **dict.fromkeys(("num_factors", "num_encoder", "num_generator", "num_initial"), _COUNT),
         **dict.fromkeys(("num_controller", "batch_size", "epochs"), _COUNT),
-        **dict.fromkeys(("learning_rate", "max_norm"), [allowed.Interval(Real, 0, None, closed="neither")]),
+        **dict.fromkeys(
+            ("learning_rate", "max_norm"), [allowed.Interval(Real, 0, None, closed="neither")]
+        ),
         **dict.fromkeys(("dropout", "coordinated_dropout", "held_out"), _SHARE),
         **dict.fromkeys(("kl_initial", "kl_inputs", "l2"), _WEIGHT),
         "ramp_epochs": [allowed.Interval(Integral, 0, None, closed="left")],
@@ -123,7 +125,11 @@ class LFADS(Embedder):
         device: str = "cuda_if_available",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.n_components, self.sequence_length, self.overlap = n_components, sequence_length, overlap
+        self.n_components, self.sequence_length, self.overlap = (
+            n_components,
+            sequence_length,
+            overlap,
+        )
         self.num_factors, self.num_encoder = num_factors, num_encoder
         self.num_generator, self.num_initial = num_generator, num_initial
         self.num_inputs, self.num_controller = num_inputs, num_controller

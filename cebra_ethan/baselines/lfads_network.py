@@ -229,9 +229,7 @@ def autoregressive_divergence(
     decay = (-1 / log_time_constant.exp()).exp()
     expected = torch.cat([torch.zeros_like(inputs[:1]), decay * inputs[:-1]])
     spread = prior_log_variance + torch.log1p(-decay.square())
-    spreads = torch.cat(
-        [prior_log_variance.expand_as(inputs[:1]), spread.expand_as(inputs[:-1])]
-    )
+    spreads = torch.cat([prior_log_variance.expand_as(inputs[:1]), spread.expand_as(inputs[:-1])])
     return (posterior - _log_normal(inputs, expected, spreads)).sum(dim=(0, 2))
 
 

@@ -56,7 +56,9 @@ class LFADSSettings:
     def __post_init__(self) -> None:
         shares = self.dropout, self.coordinated_dropout
         weights = self.kl_initial, self.kl_inputs, self.l2
-        if not (self.learning_rate > 0 and min(weights) >= 0 and 0 <= min(shares) <= max(shares) < 1):
+        if not (
+            self.learning_rate > 0 and min(weights) >= 0 and 0 <= min(shares) <= max(shares) < 1
+        ):
             raise InvalidParameterError(
                 "LFADS needs a positive learning rate, weights of at least 0 and dropout in "
                 f"[0, 1); got {self}. Correct the one that is outside."

@@ -107,7 +107,11 @@ class PiVAE(Embedder):
         device: str = "cuda_if_available",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.n_components, self.window_bins, self.likelihood = n_components, window_bins, likelihood
+        self.n_components, self.window_bins, self.likelihood = (
+            n_components,
+            window_bins,
+            likelihood,
+        )
         self.label_prior, self.inference = label_prior, inference
         self.num_units, self.num_blocks = num_units, num_blocks
         self.learning_rate, self.batch_size, self.epochs = learning_rate, batch_size, epochs

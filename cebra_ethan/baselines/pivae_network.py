@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..models.base import OffsetModel
+from ..models.base import OffsetModel, centered
 from ..models.convolution import offset_layers
 from ..models.layers import Pointwise
-from ..models.base import centered
 from ..types import Offset
 from .pivae_layers import FlowDecoder, Gaussian, initialise, softplus_rate
 
