@@ -27,6 +27,7 @@ __all__ = ["LFADS"]
 _CHUNK_SEGMENTS = 256
 _COUNT = [allowed.Interval(Integral, 1, None, closed="left")]
 _SHARE = [allowed.Interval(Real, 0, 1, closed="left")]
+_POSITIVE = [allowed.Interval(Real, 0, None, closed="neither")]
 _WEIGHT = [allowed.Interval(Real, 0, None, closed="left")]
 
 
@@ -45,7 +46,7 @@ class LFADS(Embedder):
         num_encoder: Units of each direction of an encoder.
         num_generator: Units of the generator.
         num_initial: Dimensions of the initial condition.
-        num_inputs: Inferred inputs; 0, for dynamics that nothing disturbs, is several times faster.
+        num_inputs: Inferred inputs; 0, for dynamics that nothing disturbs, is twice as fast.
         num_controller: Units of the controller.
         learning_rate: Of Adam; it shrinks by 5 % after 6 epochs without improvement.
         dropout: Share of hidden numbers that are dropped in training.
@@ -88,9 +89,7 @@ class LFADS(Embedder):
         "num_inputs": [allowed.Interval(Integral, 0, None, closed="left")],
         **dict.fromkeys(("num_factors", "num_encoder", "num_generator", "num_initial"), _COUNT),
         **dict.fromkeys(("num_controller", "batch_size", "epochs"), _COUNT),
-        **dict.fromkeys(
-            ("learning_rate", "max_norm"), [allowed.Interval(Real, 0, None, closed="neither")]
-        ),
+        **dict.fromkeys(("learning_rate", "max_norm"), _POSITIVE),
         **dict.fromkeys(("dropout", "coordinated_dropout", "held_out"), _SHARE),
         **dict.fromkeys(("kl_initial", "kl_inputs", "l2"), _WEIGHT),
         "ramp_epochs": [allowed.Interval(Integral, 0, None, closed="left")],
@@ -118,7 +117,7 @@ class LFADS(Embedder):
         l2: float = 1e-2,
         ramp_epochs: int = 20,
         max_norm: float = 1.0,
-        batch_size: int = 64,
+        batch_size: int = 16,
         epochs: int = 200,
         patience: int | None = None,
         held_out: float = 0.2,

@@ -193,7 +193,7 @@ class PiVAE(Embedder):
                 "prior. Fit with label_prior=True."
             )
         recording = self._continue(X, None, counts=self.likelihood == "poisson")
-        label = self._code.encode(candidates).to(self.network_.mean.net[0].weight.device)
+        label = self._code.encode(candidates).to(self.network_.device)
         seed = derive_seed(self.random_state_, Streams.EVALUATION)
         scores = candidate_log_likelihood(
             self.network_,

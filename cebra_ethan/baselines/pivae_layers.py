@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ __all__ = [
     "FlowDecoder",
     "Gaussian",
     "StandardPrior",
+    "initialise",
     "perceptron",
+    "softplus_rate",
 ]
 
 Gaussian = tuple[Tensor, Tensor]
@@ -35,7 +38,7 @@ def perceptron(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequenti
         torch.Size([4, 2])
     """
     layers: list[nn.Module] = []
-    for inward, outward in zip(sizes[:-1], sizes[1:], strict=True):
+    for inward, outward in pairwise(sizes):
         layers += [nn.Linear(inward, outward), activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -102,12 +105,13 @@ class FlowDecoder(nn.Module):
             nn.Sequential(Coupling(num_neurons), Coupling(num_neurons)) for _ in range(num_blocks)
         )
         orders = [np.random.default_rng(k).permutation(num_neurons) for k in range(num_blocks)]
+        self.orders: Tensor
         self.register_buffer("orders", torch.from_numpy(np.array(orders, dtype=np.int64)))
 
     def forward(self, z: Float[Tensor, "batch latents"]) -> Float[Tensor, "batch neurons"]:
         """Returns what a likelihood turns into rates or means."""
         output = z if self.complete is None else torch.cat([z, self.complete(z)], dim=1)
-        for block, order in zip(self.blocks, self.orders, strict=True):
+        for block, order in zip(self.blocks, self.orders.unbind(), strict=True):
             output = block(output.index_select(1, order))  # quicker backward than indexing
         return output
 

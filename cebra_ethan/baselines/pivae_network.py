@@ -123,6 +123,11 @@ class PiVAENetwork(nn.Module):
         initialise(self, generator)
 
     @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
+
+    @property
     def offset(self) -> Offset:
         """The bins that the encoder sees."""
         return self.mean.offset

@@ -67,4 +67,5 @@ class Row:
             )
 
     def __call__(self, **params: Any) -> Baseline:
+        """Returns the method with these parameters, the others as the row has them."""
         return self.build(**params)

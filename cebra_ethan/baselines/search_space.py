@@ -27,7 +27,7 @@ class Range:
         InvalidParameterError: If the bounds are not in order.
 
     Example:
-        >>> Range(1e-4, 1.0, log=True).at(0.5)
+        >>> round(Range(1e-4, 1.0, log=True).at(0.5), 6)
         0.01
     """
 
