@@ -145,10 +145,14 @@ class LFADSNetwork(nn.Module):
 
     def recurrent_penalty(self) -> Float[Tensor, ""]:
         """Returns half the mean square of the recurrent weights of generator and controller."""
-        if isinstance(self.generator, nn.GRU):
-            return 0.5 * self.generator.weight_hh_l0.square().mean()
-        own = self.generator.weight_hh.square().mean()
-        return 0.5 * (own + self.controller.weight_hh.square().mean())
+        cells = [self.controller, self.generator] if self.num_inputs else [self.generator]
+        recurrent = [
+            weight
+            for cell in cells
+            for name, weight in cell.named_parameters()
+            if name.startswith("weight_hh")
+        ]
+        return 0.5 * torch.stack([weight.square().mean() for weight in recurrent]).sum()
 
     def _factors(self, states: Tensor) -> Tensor:
         return nn.functional.linear(states, nn.functional.normalize(self.factor_weight, dim=1))
