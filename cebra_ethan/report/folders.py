@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, DataIntegrityError
+from .record import SCHEMA
 
-__all__ = ["SCHEMA", "Run", "data_uri", "inside", "read_run"]
-
-SCHEMA = 1
+__all__ = ["Run", "data_uri", "inside", "read_run"]
 
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 

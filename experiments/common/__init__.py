@@ -4,11 +4,11 @@ An experiment is a folder beside this one that makes an `Experiment`; it imports
 the root scripts and from the package, and never from another experiment.
 """
 
+from cebra_ethan.report.record import Figure, Number, RowInfo, make_row, save_embedding
 from experiments.common.controls import CONTROLS
 from experiments.common.experiment import Experiment, PartsFailed, Summary
 from experiments.common.parts import Finished, Part, run_parts, silent
-from experiments.common.results import Figure, save_embedding
-from experiments.common.rows import Number, RowInfo, rows_of
+from experiments.common.rows import rows_of
 
 __all__ = [
     "CONTROLS",
@@ -20,6 +20,7 @@ __all__ = [
     "PartsFailed",
     "RowInfo",
     "Summary",
+    "make_row",
     "rows_of",
     "run_parts",
     "save_embedding",

@@ -13,10 +13,10 @@ from cebra_ethan.metrics.decoding import windowed_counts
 from cebra_ethan.metrics.scores import Scores, as_label, chance_prediction, score_predictions
 from cebra_ethan.metrics.significance import shuffle_labels
 from cebra_ethan.models.model import resolve_model
+from cebra_ethan.report.record import RowInfo
 from cebra_ethan.solver.embed import transform
 from cebra_ethan.types import Recording
 from cebra_ethan.utils.seeding import Streams, derive_seed, private_torch_rng
-from experiments.common.rows import RowInfo
 
 __all__ = [
     "CONTROLS",

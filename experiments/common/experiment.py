@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cebra_ethan.report.record import SCHEMA, Figure, Number, numbers_table
 from cebra_ethan.types import Recording
 from config import ExperimentConfig
 from experiments.common.controls import missing_controls
 from experiments.common.parts import Finished, Outcome, Part, run_parts, silent
-from experiments.common.results import SCHEMA, Figure, flat_values
-from experiments.common.rows import Number, numbers_table
+from experiments.common.rows import flat_values
 from experiments.common.text import text_report
 from experiments.common.verdicts import compare
 from utils import open_run_folder, provenance, write_json

@@ -19,12 +19,12 @@ from cebra_ethan.data.split import time_split
 from cebra_ethan.metrics.decoding import DecodingScore, decode
 from cebra_ethan.metrics.significance import shuffle_labels
 from cebra_ethan.models.model import resolve_offset
+from cebra_ethan.report.record import Kind
 from cebra_ethan.types import Label, Recording
 from cebra_ethan.utils.files import atomic_write
 from cebra_ethan.utils.seeding import Streams, derive_seed
 from config import HippocampusConfig
 from experiments.common.controls import plain_points, untrained_points
-from experiments.common.rows import Kind
 from experiments.hippocampus.nearest import permutation_p_values
 from utils import write_csv
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from scipy import stats
 
+from cebra_ethan.report.record import Number, make_row
 from cebra_ethan.types import Label, Recording
 from experiments.common import Part, PartsFailed, RowInfo, command, run_parts, save_embedding
 from experiments.common.controls import (
@@ -25,7 +26,6 @@ from experiments.common.controls import (
     untrained_points,
 )
 from experiments.common.parts import Outcome
-from experiments.common.rows import Number, make_row
 from experiments.common.statistics import anova, holm, pairwise_tests, stats_table, tukey
 from experiments.common.verdicts import compare, read_expected, verdict
 from tests.experiments.toy import EXPECTED, EXPERIMENT, METHODS, ToyConfig
