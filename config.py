@@ -1,58 +1,115 @@
 """The settings of the experiments: one frozen dataclass each, with presets, and `EXPERIMENTS`.
 
-A variant is `dataclasses.replace(config, num_seeds=3)`. Every configuration checks itself.
+A variant is `dataclasses.replace(config, num_seeds=3)`. Every configuration checks itself; what is
+checked follows from the type of a field and from the tables of its class.
+
+"Paper" is Schneider, Lee & Mathis (2023), doi:10.1038/s41586-023-06031-6; "demo" are the notebooks
+of its code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, Self
 
-__all__ = ["EXPERIMENTS", "HIPPOCAMPUS_PRESETS", "HippocampusConfig"]
-
-_SOURCES = {"simulated": ("simulated",), "real": ("achilles", "buddy")}
-
-_METHODS = (
-    "behavior",
-    "time",
-    "position",
-    "direction",
-    "permuted",
-    "shifted",
-    "encoder-permuted",
-    "untrained",
-    "no-embedding",
-    "chance",
-)
-
-_COUNTS = (
-    "num_seeds",
-    "max_iterations",
-    "num_bins",
-    "num_neurons",
-    "num_hidden_units",
-    "output_dimension",
-    "batch_size",
-    "time_offsets",
-    "baseline_bins",
-)
+__all__ = ["EXPERIMENTS", "ExperimentConfig", "HippocampusConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HippocampusConfig:
-    """Decoding of position and direction from rats on a linear track, with controls.
+class ExperimentConfig:
+    """What every experiment has, and how its settings are checked.
 
-    "Paper" is Schneider, Lee & Mathis (2023), doi:10.1038/s41586-023-06031-6; "demo" is the
-    hippocampus notebook of its code. Where paper and demo differ the demo's settings are taken,
-    since they train in minutes.
+    Integers and floats must be positive and finite, those of `FRACTIONS` below 1 and those of
+    `MAY_BE_ZERO` at least 0; a tuple holds at least one such value; a field with a row in
+    `CHOICES` takes its values from there. `None` is left alone.
 
     Args:
-        source: `"simulated"` (one rat) or `"real"` (achilles and buddy).
+        source: A row of `SOURCES`: `"simulated"` or `"real"`.
         data_root: Folder of the real recordings; `None` takes `CEBRA_ETHAN_DATA`.
-        preset: Name of the row of `HIPPOCAMPUS_PRESETS` this was made from.
+        preset: Name of the row of `PRESETS` this was made from.
+        num_seeds: Seeds `0, 1, ...` of whatever draws.
+    """
+
+    SOURCES: ClassVar[Mapping[str, tuple[str, ...]]] = {"simulated": (), "real": ()}
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "quick": {}, "paper": {}}
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    FRACTIONS: ClassVar[tuple[str, ...]] = ()
+    MAY_BE_ZERO: ClassVar[tuple[str, ...]] = ()
+
+    source: str = "simulated"
+    data_root: str | None = None
+    preset: str = "paper"
+    num_seeds: int = 5
+
+    def __post_init__(self) -> None:
+        choices = {"source": tuple(self.SOURCES), "preset": tuple(self.PRESETS), **self.CHOICES}
+        for field in fields(self):
+            value, kind = getattr(self, field.name), str(field.type)
+            if value is None:
+                continue
+            is_many = kind.startswith("tuple")
+            if is_many:
+                value = tuple(value)
+                object.__setattr__(self, field.name, value)
+                if not value:
+                    raise ValueError(
+                        f"{field.name} must hold at least one value; got none. Give one or more."
+                    )
+            for item in value if is_many else (value,):
+                if field.name in choices:
+                    _one_of(field.name, item, choices[field.name])
+                elif "float" in kind or "int" in kind:
+                    self._check_number(
+                        field.name, item, (int, float) if "float" in kind else (int,)
+                    )
+
+    def _check_number(self, name: str, value: Any, kinds: tuple[type, ...]) -> None:
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise TypeError(f"{name} must be {wanted}; got {value!r}. Give a plain number.")
+        if name in self.FRACTIONS:
+            if not 0 < value < 1:
+                raise ValueError(f"{name} must be between 0 and 1; got {value!r}. 0.2 is a fifth.")
+        elif not 0 < value + (name in self.MAY_BE_ZERO) < float("inf"):
+            raise ValueError(
+                f"{name} must be positive and finite; got {value!r}. Give a larger number."
+            )
+
+    @classmethod
+    def from_preset(cls, preset: str, **changes: Any) -> Self:
+        """Returns a row of `PRESETS` with some values changed.
+
+        Args:
+            preset: `"smoke"`, `"quick"`, `"paper"`, or another row of the experiment.
+            changes: Values that replace those of the preset.
+
+        Raises:
+            ValueError: If the preset is unknown or a value is outside its set.
+            TypeError: If a name is not a setting.
+
+        Example:
+            >>> HippocampusConfig.from_preset("smoke", num_seeds=2).max_iterations
+            100
+        """
+        _one_of("preset", preset, cls.PRESETS)
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise TypeError(
+                f"a setting must be one of {', '.join(sorted(known))}; got {', '.join(unknown)}."
+            )
+        return cls(**{**cls.PRESETS[preset], "preset": preset, **changes})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HippocampusConfig(ExperimentConfig):
+    """Decoding of position and direction from rats on a linear track, with controls.
+
+    Where paper and demo differ the demo's settings are taken, since they train in minutes.
+
+    Args:
         methods: Rows of the result table, see `experiments.hippocampus.methods.METHODS`.
-        num_seeds: Seeds `0, 1, ...` of every method that draws.
         max_iterations: Training steps.
         learning_rate: Step size of Adam.
         num_bins: Length of the simulated recording, in time bins.
@@ -73,11 +130,41 @@ class HippocampusConfig:
         num_shuffles: Label shuffles of the permutation test on the decoder.
     """
 
-    source: str = "simulated"
-    data_root: str | None = None
-    preset: str = "paper"
-    methods: tuple[str, ...] = _METHODS
-    num_seeds: int = 5
+    SOURCES: ClassVar = {"simulated": ("simulated",), "real": ("achilles", "buddy")}
+    CHOICES: ClassVar = {
+        "methods": (
+            "behavior", "time", "position", "direction", "permuted", "shifted",
+            "encoder-permuted", "untrained", "no-embedding", "chance",
+        ),
+    }  # fmt: skip
+    FRACTIONS: ClassVar = ("test_fraction", "valid_fraction")
+    MAY_BE_ZERO: ClassVar = ("num_shuffles",)
+    PRESETS: ClassVar = {
+        # Everything once, for the tests: seconds.
+        "smoke": {
+            "num_seeds": 1,
+            "max_iterations": 100,
+            "num_bins": 2500,
+            "num_neurons": 40,
+            "batch_size": 128,
+            "neighbors": (4, 25),
+            "num_shuffles": 19,
+        },
+        # `make run`: the main job. Fewer, larger steps than the paper, so that it ends in minutes.
+        "run": {
+            "num_seeds": 1,
+            "max_iterations": 1000,
+            "learning_rate": 1e-3,
+            "methods": (
+                "behavior", "permuted", "shifted", "untrained", "no-embedding", "chance",
+            ),
+            "num_shuffles": 99,
+        },
+        "quick": {"num_seeds": 2, "max_iterations": 1500, "num_shuffles": 99},
+        "paper": {},
+    }  # fmt: skip
+
+    methods: tuple[str, ...] = CHOICES["methods"]
     max_iterations: int = 5000
     learning_rate: float = 3e-4
     num_bins: int = 10_000
@@ -96,95 +183,15 @@ class HippocampusConfig:
     baseline_bins: int = 10
     num_shuffles: int = 200
 
-    def __post_init__(self) -> None:
-        _one_of("source", self.source, _SOURCES)
-        for name in ("methods", "neighbors"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        for method in self.methods:
-            _one_of("methods", method, _METHODS)
-        for name in _COUNTS:
-            _positive(name, getattr(self, name))
-        _positive("num_shuffles", self.num_shuffles + 1)
-        for name in ("learning_rate", "temperature", "temperature_time"):
-            _positive(name, getattr(self, name), kinds=(int, float))
-        for name in ("test_fraction", "valid_fraction"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be between 0 and 1; got {getattr(self, name)!r}. "
-                    "0.2 holds out the last fifth."
-                )
-        if not self.neighbors or min(self.neighbors) < 1:
-            raise ValueError(
-                f"neighbors must be positive numbers; got {self.neighbors!r}. Give at least one."
-            )
-
     @property
     def rats(self) -> tuple[str, ...]:
         """The recordings of the chosen source."""
-        return _SOURCES[self.source]
-
-    @classmethod
-    def from_preset(cls, preset: str, **changes: Any) -> HippocampusConfig:
-        """Returns a row of `HIPPOCAMPUS_PRESETS` with some values changed.
-
-        Args:
-            preset: `"smoke"`, `"run"`, `"quick"` or `"paper"`.
-            changes: Values that replace those of the preset.
-
-        Raises:
-            ValueError: If the preset is unknown or a value is outside its set.
-            TypeError: If a name is not a setting.
-
-        Example:
-            >>> HippocampusConfig.from_preset("smoke", num_seeds=2).max_iterations
-            100
-        """
-        _one_of("preset", preset, HIPPOCAMPUS_PRESETS)
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(changes) - known)
-        if unknown:
-            raise TypeError(
-                f"a setting must be one of {', '.join(sorted(known))}; got {', '.join(unknown)}."
-            )
-        return cls(**{**HIPPOCAMPUS_PRESETS[preset], "preset": preset, **changes})
+        return self.SOURCES[self.source]
 
 
-HIPPOCAMPUS_PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # Everything once, for the tests: seconds.
-    "smoke": {
-        "num_seeds": 1,
-        "max_iterations": 100,
-        "num_bins": 2500,
-        "num_neurons": 40,
-        "batch_size": 128,
-        "neighbors": (4, 25),
-        "num_shuffles": 19,
-    },
-    # `make run`: the main job. Fewer, larger steps than the paper, so that it ends in minutes.
-    "run": {
-        "num_seeds": 1,
-        "max_iterations": 1000,
-        "learning_rate": 1e-3,
-        "methods": (
-            "behavior", "permuted", "shifted", "untrained", "no-embedding", "chance",
-        ),
-        "num_shuffles": 99,
-    },
-    "quick": {"num_seeds": 2, "max_iterations": 1500, "num_shuffles": 99},
-    "paper": {},
-}  # fmt: skip
-
-EXPERIMENTS: Mapping[str, type[HippocampusConfig]] = {"hippocampus": HippocampusConfig}
+EXPERIMENTS: Mapping[str, type[ExperimentConfig]] = {"hippocampus": HippocampusConfig}
 
 
-def _one_of(name: str, value: object, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
-
-
-def _positive(name: str, value: object, kinds: tuple[type, ...] = (int,)) -> None:
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        kind = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name} must be {kind}; got {value!r}. Give a plain number.")
-    if not 0 < value < float("inf"):  # type: ignore[operator]
-        raise ValueError(f"{name} must be positive and finite; got {value!r}.")
+def _one_of(name: str, value: object, choices: Iterable[str]) -> None:
+    if value not in (known := tuple(choices)):
+        raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}.")

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from cebra_ethan.report.record import spread
 from cebra_ethan.types import Recording
 from cebra_ethan.utils.files import atomic_write, sweep_temporary
 
@@ -152,18 +153,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         for row in [list(header), *cells]
     ]
     return "\n".join([lines[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]])
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Returns mean, standard deviation over seeds (n - 1; `nan` for one) and n.
-
-    Example:
-        >>> spread([1.0, 3.0])
-        {'mean': 2.0, 'sd': 1.4142135623730951, 'n': 2}
-    """
-    array = np.asarray(values, dtype=np.float64)
-    sd = float(array.std(ddof=1)) if len(array) > 1 else float("nan")
-    return {"mean": float(array.mean()), "sd": sd, "n": len(array)}
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ __all__ = [
     "DataError",
     "DataIntegrityError",
     "DataTypeError",
+    "DownloadError",
     "FolderInUseError",
     "InvalidParameterError",
     "MissingDependencyError",
@@ -41,6 +42,10 @@ class CheckpointError(CebraError, ValueError):
 
 class DataIntegrityError(CebraError, ValueError):
     """A data file is damaged, refused, or not what its name promises."""
+
+
+class DownloadError(CebraError, OSError):
+    """A file could not be downloaded: no network, no such address, a refused redirect."""
 
 
 class FolderInUseError(CebraError, RuntimeError):

@@ -4,17 +4,29 @@ import dataclasses
 
 import pytest
 
-from config import EXPERIMENTS, HIPPOCAMPUS_PRESETS, HippocampusConfig
+from config import EXPERIMENTS, HippocampusConfig
 from experiments.hippocampus.methods import METHODS
-from experiments.hippocampus.results import EXPECTED, compare
 from utils import open_run_folder, spread, table, write_json
 
+PRESETS = [(name, preset) for name, config in EXPERIMENTS.items() for preset in config.PRESETS]
 
-@pytest.mark.parametrize("preset", HIPPOCAMPUS_PRESETS)
-def test_presets_are_valid_and_name_themselves(preset):
-    config = HippocampusConfig.from_preset(preset)
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_presets_are_valid_and_name_themselves(name, preset):
+    config = EXPERIMENTS[name].from_preset(preset)
     assert config.preset == preset
-    assert set(config.methods) <= set(METHODS)
+    assert config.source == "simulated"
+
+
+@pytest.mark.parametrize("config", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_every_experiment_has_the_three_presets_and_both_sources(config):
+    assert {"smoke", "quick", "paper"} <= set(config.PRESETS)
+    assert {"simulated", "real"} <= set(config.SOURCES)
+    assert config.__doc__
+
+
+def test_methods_of_the_configuration_are_those_of_the_experiment():
+    assert HippocampusConfig.CHOICES["methods"] == tuple(METHODS)
 
 
 def test_the_paper_preset_is_the_recipe():
@@ -42,8 +54,9 @@ def test_configurations_are_frozen_and_keyword_only(config):
         ({"batch_size": True}, TypeError, "batch_size must be int"),
         ({"learning_rate": float("nan")}, ValueError, "learning_rate must be positive"),
         ({"test_fraction": 1.0}, ValueError, "test_fraction must be between 0 and 1"),
-        ({"neighbors": ()}, ValueError, "neighbors must be positive"),
+        ({"neighbors": ()}, ValueError, "neighbors must hold at least one"),
         ({"num_shuffles": -1}, ValueError, "num_shuffles must be positive"),
+        ({"neighbors": (4, 0)}, ValueError, "neighbors must be positive"),
         ({"sede": 1}, TypeError, "got sede"),
     ],
 )
@@ -73,17 +86,3 @@ def test_tables_align_and_json_has_no_nan(tmp_path):
     assert {len(line) for line in lines} == {13}
     write_json(tmp_path / "x.json", spread([1.0]))
     assert '"sd": null' in (tmp_path / "x.json").read_text()
-
-
-def test_verdicts_follow_tolerance_source_and_preset():
-    def verdict(error, **changes):
-        row = {"rat": "achilles", "method": "behavior", "values": {"median_cm": {"mean": error}}}
-        (found,) = compare([row], HippocampusConfig(**{"source": "real", **changes}))
-        return found["verdict"]
-
-    assert EXPECTED.exists()
-    assert verdict(7.5) == "reproduced"
-    assert verdict(5.0) == "better"
-    assert verdict(9.0) == "worse"
-    assert verdict(7.2, preset="quick").startswith("not comparable (preset quick")
-    assert verdict(7.2, source="simulated") == "not comparable (simulated data)"

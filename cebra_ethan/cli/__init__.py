@@ -1,4 +1,4 @@
-"""The command line: `cebra-ethan fit | transform | evaluate | info`.
+"""The command line: `cebra-ethan fit | transform | evaluate | info | compare | report | data`.
 
 What goes wrong is one line on standard error and exit code 2; numbers go to standard output,
 progress to standard error. Heavy imports wait until a command runs.
@@ -7,6 +7,7 @@ progress to standard error. Heavy imports wait until a command runs.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import warnings
@@ -64,9 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, options: SimpleNamespace) -> Any:
-    from . import commands
-
-    return getattr(commands, f"run_{command}")(options)
+    module = importlib.import_module(f".{COMMANDS[command].module}", __package__)
+    return getattr(module, f"run_{command}")(options)
 
 
 def _is_expected(error: Exception) -> bool:

@@ -41,12 +41,12 @@ from .options import PARAMETERS
 from .recordings import contents, label_text, read_recording
 from .scoring import bits_text, decode_labels, training_labels
 
-__all__ = ["run_evaluate", "run_fit", "run_info", "run_transform"]
+__all__ = ["parameters", "run_evaluate", "run_fit", "run_info", "run_transform", "settings"]
 
 
 def run_fit(options: SimpleNamespace) -> Iterator[str]:
     """Trains on a recording and writes a run folder."""
-    model = CEBRA(**_parameters(options))
+    model = CEBRA(**parameters(options))
     recording = read_recording(options)
     train, test = _split(model, recording, options.test_fraction)
     name = f"fit-{Path(options.recording).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -57,7 +57,7 @@ def run_fit(options: SimpleNamespace) -> Iterator[str]:
         _write_history(folder / "history.csv", model.history_)
         points: Any = model.transform(recording.neural, trial=recording.trial)
         _write_embedding(folder / "embedding.npy", points)
-        write_yaml(folder / "config.yaml", _settings(options))
+        write_yaml(folder / "config.yaml", settings(options))
         shape = tuple(recording.neural.shape)
         write_json(
             folder / "provenance.json",
@@ -212,7 +212,8 @@ def _split(model: CEBRA, recording: Recording, fraction: float | None) -> tuple[
     return time_split(recording, fraction, gap=span + model.time_offsets)
 
 
-def _parameters(options: SimpleNamespace) -> dict[str, Any]:
+def parameters(options: SimpleNamespace) -> dict[str, Any]:
+    """Returns the parameters of `CEBRA` that the options hold."""
     values = {option.name: getattr(options, option.name) for option in PARAMETERS}
     if values["verbose"] is None:
         values["verbose"] = sys.stderr.isatty()
@@ -223,7 +224,7 @@ def _parameters(options: SimpleNamespace) -> dict[str, Any]:
     return values
 
 
-def _settings(options: SimpleNamespace) -> dict[str, Any]:
+def settings(options: SimpleNamespace) -> dict[str, Any]:
     """Returns what stands in the run folder's config.yaml, which `--config` reads again."""
     left_out = ("config", "recording", "out", "overwrite")
     return {key: value for key, value in vars(options).items() if key not in left_out}

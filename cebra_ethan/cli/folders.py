@@ -40,12 +40,15 @@ class OutputError(CebraError, OSError):
 
 
 @contextlib.contextmanager
-def new_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+def new_folder(
+    path: str | os.PathLike[str], overwrite: bool = False, marker: str = CHECKPOINT
+) -> Iterator[Path]:
     """Opens a folder for writing that takes its name only when the block ends well.
 
     Args:
         path: Where the folder will be.
         overwrite: Whether a run folder that is there may be replaced.
+        marker: The file that says that it is a run folder of this kind.
 
     Yields:
         A folder beside it to write to; it is removed on an error.
@@ -54,7 +57,7 @@ def new_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
         OutputError: At once, if `path` is taken or its parent cannot be written.
     """
     target = Path(path)
-    _check_free(target, overwrite)
+    _check_free(target, overwrite, marker)
     made_parent = not target.parent.exists()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +156,7 @@ def write_yaml(path: str | os.PathLike[str], value: Mapping[str, Any]) -> None:
         file.write(yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True).encode())
 
 
-def _check_free(target: Path, overwrite: bool) -> None:
+def _check_free(target: Path, overwrite: bool, marker: str) -> None:
     if target.exists() and not target.is_dir():
         raise OutputError(f"--out must be a folder; {target} is a file. Choose another.")
     if not target.is_dir():
@@ -166,9 +169,9 @@ def _check_free(target: Path, overwrite: bool) -> None:
             f"--out must be new or empty; {target} holds {len(inside)} files. "
             "Choose another or add --overwrite."
         )
-    if CHECKPOINT not in inside:  # never remove what this program did not write
+    if marker not in inside:  # never remove what this program did not write
         raise OutputError(
-            f"--overwrite replaces run folders only; {target} holds no {CHECKPOINT}. "
+            f"--overwrite replaces run folders only; {target} holds no {marker}. "
             "Choose another --out."
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["COMMANDS", "PARAMETERS", "Command", "Option"]
+__all__ = ["COMMANDS", "PARAMETERS", "Command", "Option", "Positional"]
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,58 @@ _EVALUATE = (
 )  # fmt: skip
 
 
+_COMPARE = (
+    *_FILE,
+    *_LABELS,
+    Option("methods", str, ["cebra", "cebra-time", "pca"], "what to compare", many="METHOD"),
+    Option("out", str | None, None, "run folder to make; runs/compare-NAME-DATE if not given"),
+    *_OUT,
+    Option("test_fraction", float, 0.2, "share of time at the end that tests"),
+    Option("seeds", int, 1, "how often each method is fitted, from --random-state on"),
+    *PARAMETERS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Positional:
+    """What stands behind a command without a flag.
+
+    Args:
+        name: What the command calls it.
+        help: One line.
+        is_needed: Whether the command cannot do without.
+        is_many: Whether there may be several.
+        choices: The words it may be; empty for any.
+    """
+
+    name: str
+    help: str
+    is_needed: bool = True
+    is_many: bool = False
+    choices: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Command:
-    """One verb: what it does, examples, positional arguments and options."""
+    """One verb.
+
+    Args:
+        summary: What it does.
+        examples: How it is used, and what a newcomer should know.
+        positional: What stands behind it.
+        options: Its flags.
+        module: Where `run_NAME` stands in this package.
+    """
 
     summary: str
     examples: str
-    positional: tuple[tuple[str, str], ...]
+    positional: tuple[Positional, ...]
     options: tuple[Option, ...]
+    module: str = "commands"
 
+
+_CHECKPOINT = Positional("checkpoint", "a checkpoint, or a run folder")
+_RECORDING = Positional("recording", "the recording")
 
 COMMANDS: dict[str, Command] = {
     "fit": Command(
@@ -160,7 +203,7 @@ COMMANDS: dict[str, Command] = {
         offset10-model (offset1-model), batch_size 512 (None), random_state 0 (None), and verbose,
         true on a terminal (False).
         """,
-        (("recording", "the recording"),),
+        (_RECORDING,),
         _FIT,
     ),
     "transform": Command(
@@ -172,7 +215,7 @@ COMMANDS: dict[str, Command] = {
 
         One row for each time bin. The neurons must be those the model was trained on.
         """,
-        (("checkpoint", "a checkpoint, or a run folder"), ("recording", "the recording")),
+        (_CHECKPOINT, _RECORDING),
         _TRANSFORM,
     ),
     "evaluate": Command(
@@ -186,7 +229,7 @@ COMMANDS: dict[str, Command] = {
         first part of the recording and tested on the last, beside chance, shuffled labels and the
         same decoder on the counts themselves. Labels are those of training if none are named.
         """,
-        (("checkpoint", "a checkpoint, or a run folder"), ("recording", "the recording")),
+        (_CHECKPOINT, _RECORDING),
         _EVALUATE,
     ),
     "info": Command(
@@ -197,7 +240,73 @@ COMMANDS: dict[str, Command] = {
           cebra-ethan info rat.npz
           cebra-ethan info run/checkpoint.ckpt
         """,
-        (("path", "a checkpoint, a run folder or a recording"),),
+        (Positional("path", "a checkpoint, a run folder or a recording", is_needed=False),),
         _FILE,
+    ),
+    "compare": Command(
+        "Compares methods on one recording: same split, same decoder, same controls.",
+        """
+        examples:
+          cebra-ethan compare rat.npz --labels position --methods cebra,cebra-time,pca,umap
+          cebra-ethan compare rat.npz --labels position direction --methods cebra pca \\
+              --seeds 3 --max-iterations 2000 --out comparison/
+          cebra-ethan report comparison/ --out comparison.html
+
+        Methods are cebra (learns from all --labels), cebra-time, cebra-time-all (its encoder has
+        seen the test part), pca, umap, t-sne, pi-vae, lfads and others of cebra_ethan.baselines.
+        Each is fitted on the first part of the time, and nearest neighbours decode every label of
+        the last. Beside them stand chance, shuffled labels (permuted, and shifted in time), an
+        untrained encoder, and no embedding. Options of training are those of CEBRA; other methods
+        keep their own defaults. The run folder holds results.json, figures and embeddings.
+        """,
+        (_RECORDING,),
+        _COMPARE,
+        "reporting",
+    ),
+    "report": Command(
+        "Makes one page of run folders, which opens in a browser without a network.",
+        """
+        examples:
+          cebra-ethan report runs/hippocampus-20260101-120000 --out report.html
+          cebra-ethan report runs/* --out report.html --overwrite
+
+        A run folder is what an experiment or `cebra-ethan compare` wrote.
+        """,
+        (Positional("runs", "run folders", is_many=True),),
+        (
+            Option("out", str | None, "report.html", "page to write: .html"),
+            *_OUT,
+            Option("title", str, "CEBRA-Ethan: results", "title of the page"),
+        ),
+        "reporting",
+    ),
+    "data": Command(
+        "Lists, fetches and checks the recordings that experiments use.",
+        """
+        examples:
+          cebra-ethan data list
+          cebra-ethan data list rat-achilles --root data/
+          cebra-ethan data fetch rat-achilles --root data/
+          cebra-ethan data check --root data/
+
+        list says what there is, and of named ones everything. fetch downloads what is missing and
+        compares it with the published checksum. check compares the files that are there; exit
+        code 2 if one is damaged.
+        """,
+        (
+            Positional("action", "list, fetch or check", choices=("list", "fetch", "check")),
+            Positional("names", "names that list shows", is_needed=False, is_many=True),
+        ),
+        (
+            Option("root", str | None, None, "data folder; CEBRA_ETHAN_DATA if not given"),
+            Option(
+                "allow_unverified",
+                bool,
+                False,
+                "fetch files without a published checksum",
+                is_switch=True,
+            ),
+        ),
+        "data",
     ),
 }

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter
 
 from .config_file import check_config
-from .options import COMMANDS, PARAMETERS, Command, Option
+from .options import COMMANDS, PARAMETERS, Command, Option, Positional
 
 __all__ = ["UsageError", "make_parser", "parse"]
 
@@ -69,10 +69,16 @@ def parse(arguments: Sequence[str]) -> tuple[str, SimpleNamespace]:
         parser = _command_parser(name, command)
         parser.set_defaults(from_file)
         options = _parse_command(parser, name, rest)
-    for place, _ in command.positional:
-        if getattr(options, place) is None and name != "info":
+    for place in command.positional:
+        value = getattr(options, place.name)
+        if place.is_needed and not value:
             raise UsageError(
-                f"{name} needs a {place}; none was given. See cebra-ethan {name} --help."
+                f"{name} needs a {place.name}; none was given. See cebra-ethan {name} --help."
+            )
+        if place.choices and value not in place.choices:
+            raise UsageError(
+                f"{name}: {place.name} must be {' or '.join(place.choices)}; got {value!r}. "
+                f"See cebra-ethan {name} --help."
             )
     return name, options
 
@@ -97,10 +103,15 @@ def _command_parser(name: str, command: Command) -> _Parser:
         description=f"{command.summary}\n{_paragraphs(command.examples)}",
         formatter_class=_Formatter,
         default_env=False,
-        usage=f"cebra-ethan {name} {' '.join(place for place, _ in command.positional)} [options]",
+        usage=f"cebra-ethan {name} {' '.join(map(_place, command.positional))} [options]",
     )
-    for place, meaning in command.positional:
-        parser.add_argument(place, type=str | None, nargs="?", default=None, help=meaning)
+    for place in command.positional:
+        if place.is_many:
+            parser.add_argument(place.name, type=str, nargs="*", default=[], help=place.help)
+        else:
+            parser.add_argument(
+                place.name, type=str | None, nargs="?", default=None, help=place.help
+            )
     parser.add_argument(
         "--config", type=str | None, default=None, metavar="YAML",
         help="file with any of these options; flags win",
@@ -109,6 +120,10 @@ def _command_parser(name: str, command: Command) -> _Parser:
     for option in command.options:
         _add(training if option in PARAMETERS else parser, option)
     return parser
+
+
+def _place(place: Positional) -> str:
+    return f"{place.name} ..." if place.is_many else place.name
 
 
 def _add(parser: Any, option: Option) -> None:

@@ -16,7 +16,7 @@ from ..metrics.scores import Scores, score_predictions
 from ..metrics.significance import permutation_test
 from ..types import Label, Recording
 
-__all__ = ["Row", "bits_text", "decode_labels", "training_labels"]
+__all__ = ["Row", "as_classes", "bits_text", "decode_labels", "training_labels"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def decode_labels(
         ]
     rows = []
     for name in train.labels:
-        label, true = (_as_classes(part.labels[name]) for part in (train, test))
+        label, true = (as_classes(part.labels[name]) for part in (train, test))
         score = decode(points[0], label, points[1], true, metric=metric)
         plain = None if counts is None else decode(counts[0], label, counts[1], true)
         k = int(score.setting["n_neighbors"])
@@ -150,7 +150,7 @@ def _vote(label: Label, neighbors: np.ndarray) -> np.ndarray:
     return np.asarray(predicted[:, 0] if predicted.shape[1] == 1 else predicted)
 
 
-def _as_classes(label: Label) -> Label:
+def as_classes(label: Label) -> Label:
     """Returns a one-hot label as its classes, which are what one asks for."""
     values = label.values.numpy()
     if label.kind != "continuous" or values.shape[1] < 2:

@@ -29,13 +29,20 @@ training, last 20 % for testing.
 So the simulated rat is somewhat cleaner: its direction is decoded more often, and its large errors
 are fewer.
 
+Fields keep their place over the session, as they do in ten minutes or less of a known track; with
+`drift_m` they walk. Laps over- and undershoot with or without it. Several animals
+(`simulate_rats`) share the track, the task and the distribution of fields, and nothing else: each
+has its own cells, laps and noise, so what is alike in all embeddings comes from the task.
+
 What it does not have: theta phase precession, remapping, replay, pauses outside the laps, and
 correlations between cells other than by position, speed, theta and lap-wise gain.
 """
 
 import os
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +51,7 @@ from ..errors import DataIntegrityError, InvalidParameterError
 from ..types import Label, Recording
 from .files import verified_path
 
-__all__ = ["RATS", "load_rat", "simulate_rat"]
+__all__ = ["RATS", "load_rat", "simulate_rat", "simulate_rats"]
 
 RATS = ("achilles", "buddy")
 TRACK_M = 1.6
@@ -101,6 +108,7 @@ def simulate_rat(
     *,
     bin_s: float = 0.025,
     rate_scale: float = 1.0,
+    drift_m: float = 0.0,
     name: str | None = None,
 ) -> Recording:
     r"""Simulates a rat that runs laps while CA1 neurons fire in their place fields.
@@ -116,13 +124,16 @@ def simulate_rat(
         seed: Determines everything; two seeds are two rats.
         bin_s: Width of a time bin in seconds.
         rate_scale: Factor on all rates.
+        drift_m: How far (m, standard deviation) the fields of a cell are from where they were at
+            the beginning, when the session ends; each cell walks on its own from lap to lap.
         name: Name of the recording; `None` gives `rat-simulated-{seed}`.
 
     Returns:
         Counts `(T, N)` with `position` in metres, `direction` and laps as trials.
 
     Raises:
-        InvalidParameterError: If a size is below 1, or a width or a factor is not positive.
+        InvalidParameterError: If a size is below 1, a width or a factor is not positive, or the
+            drift is negative.
 
     Example:
         >>> rat = simulate_rat(num_bins=2000, num_neurons=30, seed=7)
@@ -135,9 +146,12 @@ def simulate_rat(
     for key, factor in {"bin_s": bin_s, "rate_scale": rate_scale}.items():
         if not 0 < factor < np.inf:
             raise InvalidParameterError(f"{key} must be positive and finite; got {factor}.")
-    behaviour_rng, cell_rng, spike_rng = np.random.default_rng(seed).spawn(3)
+    if not 0 <= drift_m < np.inf:
+        raise InvalidParameterError(f"drift_m must be finite and not negative; got {drift_m}.")
+    behaviour_rng, cell_rng, spike_rng, walk_rng = np.random.default_rng(seed).spawn(4)
     run = _run_laps(num_bins, bin_s, behaviour_rng)
-    rate_hz = _tuning(run, num_neurons, cell_rng) * rate_scale
+    walk_m = _walk(run, num_neurons, drift_m, walk_rng)
+    rate_hz = _tuning(run, num_neurons, walk_m, cell_rng) * rate_scale
     rate_hz *= _modulation(run, num_neurons, bin_s, spike_rng)
     counts = spike_rng.poisson(rate_hz * bin_s)
     return Recording(
@@ -149,6 +163,37 @@ def simulate_rat(
         name=name or f"rat-simulated-{seed}",
         source=f"simulated by cebra_ethan.datasets.hippocampus.simulate_rat(seed={seed})",
     )
+
+
+def simulate_rats(
+    num_bins: Sequence[int] = (10_178, 6_577, 8_000, 8_000),
+    num_neurons: Sequence[int] = (120, 48, 90, 60),
+    seed: int = 0,
+    **options: Any,
+) -> list[Recording]:
+    """Simulates several rats on one track.
+
+    Args:
+        num_bins: Bins of each rat. The first two defaults are those of achilles and buddy; the
+            others are our choice.
+        num_neurons: Neurons of each rat; likewise.
+        seed: Rat `i` has the seed `seed + i`.
+        options: As in `simulate_rat`.
+
+    Raises:
+        InvalidParameterError: If the two lengths differ, or as in `simulate_rat`.
+
+    Example:
+        >>> [rat.num_neurons for rat in simulate_rats((300, 200), (12, 8))]
+        [12, 8]
+    """
+    if len(num_bins) != len(num_neurons):
+        raise InvalidParameterError(
+            "num_bins and num_neurons must have one number for each rat; got "
+            f"{len(num_bins)} and {len(num_neurons)}."
+        )
+    pairs = enumerate(zip(num_bins, num_neurons, strict=True))
+    return [simulate_rat(bins, cells, seed + rat, **options) for rat, (bins, cells) in pairs]
 
 
 @dataclass(frozen=True)
@@ -201,16 +246,26 @@ def _lap(num_bins: int, bin_s: float, rng: np.random.Generator) -> tuple[_Array,
     return np.cumsum(speed) * bin_s - speed * bin_s / 2, speed
 
 
-def _tuning(run: _Run, num_neurons: int, rng: np.random.Generator) -> _Array:
+def _tuning(run: _Run, num_neurons: int, walk_m: _Array, rng: np.random.Generator) -> _Array:
     """The rate `(T, N)` in Hz that place and direction alone would give."""
     peak_hz, centre_m, width_m, base_hz = _cells(num_neurons, rng)
-    felt_m = run.position + _drift(run, rng)
+    felt_m = (run.position + _drift(run, rng))[:, None] - walk_m
     rate_hz = np.empty((len(run.position), num_neurons))
     for side, rows in enumerate((~run.right, run.right)):
-        distance = felt_m[rows, None, None] - centre_m[side]
+        distance = felt_m[rows][:, :, None] - centre_m[side]
         fields = peak_hz[side] * np.exp(-0.5 * (distance / width_m[side]) ** 2)
         rate_hz[rows] = base_hz[side] + fields.sum(axis=-1)
     return rate_hz
+
+
+def _walk(run: _Run, num_neurons: int, drift_m: float, rng: np.random.Generator) -> _Array:
+    """How far (m) the fields of each cell have moved `(T, N)`; `(T, 1)` zeros without drift."""
+    if drift_m == 0:
+        return np.zeros((len(run.lap), 1))
+    num_laps = int(run.lap[-1]) + 1
+    steps = rng.normal(0.0, drift_m / np.sqrt(max(1, num_laps - 1)), (num_laps, num_neurons))
+    steps[0] = 0.0
+    return np.asarray(steps.cumsum(axis=0)[run.lap])
 
 
 def _drift(run: _Run, rng: np.random.Generator) -> _Array:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ def atomic_write(
 
 
 def sweep_temporary(folder: str | os.PathLike[str]) -> list[Path]:
-    """Removes what a killed writer left in a folder.
+    """Removes what a killed writer left in a folder: files, and folders of downloads.
 
     Files of living processes stay, and those of other hosts, of whose processes nothing is known.
 
@@ -88,7 +89,10 @@ def sweep_temporary(folder: str | os.PathLike[str]) -> list[Path]:
     for file in Path(folder).glob(f".*{TEMPORARY_SUFFIX}"):
         host, pid = ["", "", *file.name.split(".")][-4:-2]
         if host == _host() and pid.isdigit() and not is_alive(int(pid)):
-            file.unlink(missing_ok=True)
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file, ignore_errors=True)
+            else:
+                file.unlink(missing_ok=True)
             swept.append(file)
     return swept
 

@@ -13,17 +13,19 @@ from cebra_ethan.plots.decoding import plot_decoding, plot_errors
 from cebra_ethan.plots.embedding import plot_embedding
 from cebra_ethan.plots.style import new_figure, save_figure, style
 from cebra_ethan.types import Label
+from experiments.common import Figure, save_embedding
 
-__all__ = ["draw_figures", "draw_overview"]
+__all__ = ["draw_figures", "draw_overview", "embeddings"]
 
 _EMBEDDED = ("behavior", "time", "position", "direction", "permuted", "shifted", "untrained")
+_TURNED = ("behavior", "time", "permuted", "untrained")
 _TRACED = ("behavior", "time", "no-embedding")
 _TRACE_S = 20.0
 
 Row = Mapping[str, Any]
 
 
-def draw_figures(folder: Path, rows: Sequence[Row]) -> list[Path]:
+def draw_figures(folder: Path, rows: Sequence[Row]) -> list[Figure]:
     """Draws embedding, loss, decoded trace and errors of every rat.
 
     Args:
@@ -31,23 +33,39 @@ def draw_figures(folder: Path, rows: Sequence[Row]) -> list[Path]:
         rows: The result table.
 
     Returns:
-        The files.
+        The figures.
     """
-    paths = []
-    for rat in dict.fromkeys(row["rat"] for row in rows):
-        own = [row for row in rows if row["rat"] == rat]
-        draw = {"embedding": _embeddings, "loss": _losses, "decoding": _traces, "errors": _errors}
-        for name, function in draw.items():
+    figures = []
+    for rat in dict.fromkeys(row["group"] for row in rows):
+        own = [row for row in rows if row["group"] == rat]
+        for name, (function, title, caption) in _FIGURES.items():
             figure = function(folder / rat, own, _rat_name(rat))
             if figure is not None:
-                paths.append(save_figure(figure, folder / rat / f"{name}.png", dpi=150))
-    return paths
+                path = save_figure(figure, folder / rat / f"{name}.png", dpi=150)
+                figures.append(Figure(path, f"{_rat_name(rat)}: {title}", caption))
+    return figures
 
 
-def draw_overview(folder: Path, rows: Sequence[Row]) -> Path:
+def embeddings(folder: Path, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Writes the embeddings of the held-out part that a report lets one turn."""
+    found = []
+    for row in rows:
+        if row["method"] in _TURNED:
+            rat, method = row["group"], row["method"]
+            data = _arrays(folder / rat, method)
+            labels = {"Position": data["test_position_m"], "Direction": _direction(data)}
+            title = f"{_rat_name(rat)}: {row['title']}, held out"
+            points, units = data["test_embedding"], {"Position": "m"}
+            found.append(
+                save_embedding(folder, f"{rat}-{method}", points, labels, title, units=units)
+            )
+    return found
+
+
+def draw_overview(folder: Path, rows: Sequence[Row]) -> Figure:
     """Draws one picture of the first rat: embedding, decoded trace, errors."""
-    rat = rows[0]["rat"]
-    own = [row for row in rows if row["rat"] == rat]
+    rat = rows[0]["group"]
+    own = [row for row in rows if row["group"] == rat]
     best = next((row["method"] for row in own if row["method"] in _EMBEDDED), None)
     with style():
         figure = new_figure(13.0, 4.2)
@@ -61,7 +79,8 @@ def draw_overview(folder: Path, rows: Sequence[Row]) -> Path:
             _trace(axes, data, "Held-out decoding")
         _bars(figure.add_subplot(grid[2]), own)
         figure.suptitle(_rat_name(rat))
-    return save_figure(figure, folder / "overview.png", dpi=150)
+    path = save_figure(figure, folder / "overview.png", dpi=150)
+    return Figure(path, f"{_rat_name(rat)}: overview")
 
 
 def _embeddings(folder: Path, rows: Sequence[Row], rat: str) -> Any:
@@ -108,9 +127,7 @@ def _losses(folder: Path, rows: Sequence[Row], rat: str) -> Any:
 
 
 def _traces(folder: Path, rows: Sequence[Row], rat: str) -> Any:
-    methods = [
-        row["method"] for row in rows if row["method"] in ("behavior", "time", "no-embedding")
-    ]
+    methods = [row["method"] for row in rows if row["method"] in _TRACED]
     if not methods:
         return None
     with style():
@@ -149,6 +166,22 @@ def _bars(axes: Axes, rows: Sequence[Row], title: str | None = None) -> None:
         ax=axes,
         title=title,
     )
+
+
+_FIGURES = {
+    "embedding": (
+        _embeddings, "embeddings",
+        "The held-out part, coloured by position and by direction (Fig. 1d, 2b).",
+    ),
+    "loss": (_losses, "training loss", "InfoNCE in nats, smoothed (Fig. 2c)."),
+    "decoding": (
+        _traces, "decoded position", "The first 20 s of the held-out part, first seed (Fig. 2d).",
+    ),
+    "errors": (
+        _errors, "decoding errors",
+        "Median error of the held-out part, one point for each seed, beside controls (Fig. 2d).",
+    ),
+}  # fmt: skip
 
 
 def _arrays(folder: Path, method: str) -> Mapping[str, np.ndarray]:

@@ -6,7 +6,6 @@ the choice of `k`; both parts are embedded apart, each padded on its own.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,14 +16,15 @@ import torch
 
 from cebra_ethan import CEBRA
 from cebra_ethan.data.split import time_split
-from cebra_ethan.metrics.decoding import DecodingScore, decode, windowed_counts
+from cebra_ethan.metrics.decoding import DecodingScore, decode
 from cebra_ethan.metrics.significance import shuffle_labels
-from cebra_ethan.models.model import resolve_model, resolve_offset
-from cebra_ethan.solver.embed import transform
+from cebra_ethan.models.model import resolve_offset
+from cebra_ethan.report.record import Kind
 from cebra_ethan.types import Label, Recording
 from cebra_ethan.utils.files import atomic_write
-from cebra_ethan.utils.seeding import Streams, derive_seed, private_torch_rng
+from cebra_ethan.utils.seeding import Streams, derive_seed
 from config import HippocampusConfig
+from experiments.common.controls import plain_points, untrained_points
 from experiments.hippocampus.nearest import permutation_p_values
 from utils import write_csv
 
@@ -41,6 +41,9 @@ class Method:
         encoder: `"trained"`, `"untrained"`, or `"none"` (the decoder gets counts or nothing).
         shuffle: How the training labels are shuffled, a kind of `metrics.shuffle_labels`.
         shuffle_decoder: Whether the decoder gets the shuffled labels too.
+        kind: `"method"` or `"control"`.
+        transductive: Whether the encoder has seen the neural data of the test part.
+        labels_at_inference: Whether it needs labels of the test part to embed it.
     """
 
     title: str
@@ -48,6 +51,9 @@ class Method:
     encoder: str = "trained"
     shuffle: str | None = None
     shuffle_decoder: bool = True
+    kind: Kind = "method"
+    transductive: bool = False
+    labels_at_inference: bool = False
 
     @property
     def tested(self) -> bool:
@@ -67,15 +73,22 @@ METHODS: Mapping[str, Method] = {
     "time": Method("CEBRA-Time", labels=()),
     "position": Method("CEBRA, position only", labels=("position",)),
     "direction": Method("CEBRA, direction only", labels=("direction",)),
-    "permuted": Method("shuffled labels, permuted over time", shuffle="permute"),
-    "shifted": Method("shuffled labels, shifted in time", shuffle="shift"),
-    "encoder-permuted": Method(
-        "shuffled for the encoder only (paper)", shuffle="permute", shuffle_decoder=False
+    "permuted": Method(
+        "shuffled labels, permuted over time", shuffle="permute", kind="control"
     ),
-    "untrained": Method("untrained encoder", labels=(), encoder="untrained"),
-    "no-embedding": Method("no embedding, spike counts", labels=(), encoder="none"),
-    "chance": Method(_CHANCE, labels=(), encoder="none"),
-}
+    "shifted": Method("shuffled labels, shifted in time", shuffle="shift", kind="control"),
+    "encoder-permuted": Method(
+        "shuffled for the encoder only (paper)", shuffle="permute", shuffle_decoder=False,
+        kind="control",
+    ),
+    "untrained": Method(
+        "untrained encoder", labels=(), encoder="untrained", kind="control"
+    ),
+    "no-embedding": Method(
+        "no embedding, spike counts", labels=(), encoder="none", kind="control"
+    ),
+    "chance": Method(_CHANCE, labels=(), encoder="none", kind="control"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,19 +118,13 @@ def run_part(
     Returns:
         The numbers of one (rat, method, seed): errors in cm, R², accuracy, goodness of fit.
     """
-    start, method, parts = time.perf_counter(), METHODS[name], split(recording, config)
+    method, parts = METHODS[name], split(recording, config)
     draw_seed = derive_seed(seed, Streams.EVALUATION)
     labels = {key: parts.train.labels[key] for key in ("position", "direction")}
     if method.shuffle:
         generator = torch.Generator().manual_seed(draw_seed)
         labels = shuffle_labels(labels, method.shuffle, generator)
-    result: dict[str, Any] = {
-        "method": name,
-        "title": method.title,
-        "seed": seed,
-        "transductive": False,
-        "labels_at_inference": False,
-    }
+    result: dict[str, Any] = {}
     if method.encoder == "trained":
         model = make_estimator(config, method, seed)
         model.fit(parts.train.neural, columns(labels, method.labels),
@@ -147,7 +154,7 @@ def run_part(
         )
     if seed == 0:
         _save_arrays(folder / f"{name}.npz", points, parts, scores)
-    return result | {"seconds": round(time.perf_counter() - start, 2)}
+    return result
 
 
 def make_estimator(config: HippocampusConfig, method: Method, seed: int) -> CEBRA:
@@ -181,18 +188,15 @@ def _points_without_training(
     config: HippocampusConfig, name: str, seed: int, parts: Parts
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns what the decoder gets where nothing is learned."""
-    found = []
-    for part in (parts.train, parts.test):
-        segments = part.segments if config.within_laps else torch.tensor([[0, len(part)]])
-        if name == "untrained":
-            with private_torch_rng(derive_seed(seed, Streams.INITIALISATION)):
-                network = resolve_model(config.model_architecture)(
-                    part.num_neurons, config.num_hidden_units, config.output_dimension
-                )
-            found.append(transform(network, part.neural, segments).numpy())
-        else:
-            found.append(windowed_counts(part.neural, config.baseline_bins, segments.numpy()))
-    return found[0], found[1]
+    both = (parts.train, parts.test)
+    if name == "untrained":
+        size = config.num_hidden_units, config.output_dimension
+        train, test = untrained_points(
+            both, config.model_architecture, *size, seed, within_trials=config.within_laps
+        )
+    else:
+        train, test = plain_points(both, config.baseline_bins, within_trials=config.within_laps)
+    return train, test
 
 
 def _numbers(scores: Mapping[str, DecodingScore], chance: bool) -> dict[str, Any]:
@@ -215,7 +219,7 @@ def _fit_quality(
     config: HippocampusConfig,
 ) -> dict[str, Any]:
     """Returns the goodness of fit on the training part, and on the test part with true labels."""
-    quality = {}
+    quality: dict[str, Any] = {}
     for key, part, source in (
         ("goodness_of_fit_train", parts.train, labels),
         ("goodness_of_fit_test", parts.test, parts.test.labels),
@@ -223,7 +227,7 @@ def _fit_quality(
         fit = model.goodness_of_fit(
             part.neural, columns(source, method.labels), trial=parts.trial(part, config)
         )
-        quality[key] = asdict(fit)
+        quality |= {key: asdict(fit), f"{key}_bits": fit.bits}
     return quality
 
 

@@ -1,26 +1,24 @@
-"""Parts of the experiment as files, done in this process or in another one.
+"""The parts of the experiment: a rat, a method and a seed each.
 
-Workers import this module by its name, which they could not do with `run_experiment`: as a program
-that is called `__main__`.
+Other processes import this module by its name, which they could not do with `run_experiment`: as a
+program that is called `__main__`.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-
-import torch
+from typing import Any
 
 from cebra_ethan.types import Recording
 from config import HippocampusConfig
 from data_loader import load
-from experiments.hippocampus.methods import run_part
-from utils import write_json
+from experiments.common import Part
+from experiments.hippocampus import methods
+from experiments.hippocampus.methods import METHODS
 
-__all__ = ["num_cores", "part_file", "rats", "run_and_store"]
+__all__ = ["parts", "rats"]
 
 
 @functools.lru_cache(maxsize=2)
@@ -33,24 +31,19 @@ def rats(config: HippocampusConfig) -> Mapping[str, Recording]:
     return dict(zip(config.rats, recordings, strict=True))
 
 
-def run_and_store(
-    config: HippocampusConfig, folder: Path, jobs: int, rat: str, method: str, seed: int
-) -> None:
-    """Runs one part and writes its numbers; that file, written last, says that it is done."""
-    if jobs > 1:  # a process of its own
-        torch.set_num_threads(max(1, num_cores() // jobs))
-        warnings.filterwarnings("ignore", message=".*neurons in X are constant")
-    numbers = run_part(config, rats(config)[rat], method, seed, folder / rat)
-    write_json(part_file(folder, rat, method, seed), {"rat": rat} | numbers)
+def parts(config: HippocampusConfig, folder: Path) -> list[Part]:
+    """Returns the parts of a configuration; a method that draws nothing has one seed."""
+    found = []
+    for rat in config.rats:
+        for method in config.methods:
+            for seed in range(config.num_seeds if METHODS[method].draws else 1):
+                arguments = {"config": config, "folder": folder / rat}
+                key = {"group": rat, "method": method, "seed": seed}
+                found.append(Part(f"{rat}-{method}-{seed}", _run, arguments | key))
+    return found
 
 
-def part_file(folder: Path, rat: str, method: str, seed: int) -> Path:
-    """Returns where the numbers of a part stand."""
-    return folder / "parts" / f"{rat}-{method}-{seed}.json"
-
-
-def num_cores() -> int:
-    """Returns the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _run(
+    config: HippocampusConfig, folder: Path, group: str, method: str, seed: int
+) -> dict[str, Any]:
+    return methods.run_part(config, rats(config)[group], method, seed, folder)

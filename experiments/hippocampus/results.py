@@ -1,79 +1,54 @@
-"""From parts to a table, a verdict beside published numbers, and text for people."""
+"""What the experiment says: its numbers, its protocol, and text for people."""
 
 from __future__ import annotations
 
 import textwrap
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from config import HippocampusConfig
-from utils import spread, table
+from experiments.common import Number
+from experiments.common.text import comparison_lines
+from utils import table
 
-__all__ = ["compare", "summarise", "text_report"]
+__all__ = ["EXPECTED", "NUMBERS", "protocol", "text_report"]
 
 EXPECTED = Path(__file__).with_name("expected.toml")
 
-_NUMBERS = ("median_cm", "mean_cm", "r2", "direction_accuracy")
 _BITS = ("goodness_of_fit_train", "goodness_of_fit_test")
 
-
-def summarise(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns a row for each rat and method: mean and standard deviation over seeds."""
-    rows = []
-    for rat, method in dict.fromkeys((part["rat"], part["method"]) for part in parts):
-        own = [part for part in parts if (part["rat"], part["method"]) == (rat, method)]
-        values = {name: spread([part[name] for part in own]) for name in _NUMBERS}
-        for name in _BITS:
-            if name in own[0]:
-                values[f"{name}_bits"] = spread([part[name]["bits"] for part in own])
-        rows.append(
-            {
-                "rat": rat,
-                "method": method,
-                "title": own[0]["title"],
-                "transductive": own[0]["transductive"],
-                "labels_at_inference": own[0]["labels_at_inference"],
-                "spread": "sd over seeds",
-                "values": values,
-                "seeds": own,
-            }
-        )
-    return rows
+NUMBERS = {
+    "median_cm": Number("median error", "cm", better="lower", digits=1),
+    "mean_cm": Number("mean error", "cm", better="lower", digits=1),
+    "r2": Number("position R²"),
+    "direction_accuracy": Number("direction", "%", digits=0, scale=100),
+    "goodness_of_fit_train_bits": Number("goodness of fit, training", "bits"),
+    "goodness_of_fit_test_bits": Number("goodness of fit, test", "bits"),
+}
 
 
-def compare(rows: Sequence[Mapping[str, Any]], config: HippocampusConfig) -> list[dict[str, Any]]:
-    """Returns obtained beside expected numbers with a verdict, see `expected.toml`."""
-    table_of_rows = {(row["rat"], row["method"]): row for row in rows}
-    compared = []
-    for entry in tomllib.loads(EXPECTED.read_text(encoding="utf-8"))["expected"]:
-        row = table_of_rows.get((entry["rat"], entry["method"]))
-        if row is None:
-            continue
-        obtained = row["values"][entry["number"]]
-        compared.append(
-            {**entry, "obtained": obtained, "verdict": _verdict(entry, obtained, config)}
-        )
-    return compared
+def protocol(config: HippocampusConfig) -> list[str]:
+    """Returns how training and test were done."""
+    return [
+        f"{config.max_iterations} steps of batch {config.batch_size}, learning rate "
+        f"{config.learning_rate:g}, {config.output_dimension} dimensions.",
+        f"Training on the first {1 - config.test_fraction:.0%} of the time, test on the "
+        f"last {config.test_fraction:.0%}, embedded apart; k of the nearest neighbours chosen on "
+        f"the last {config.valid_fraction:.0%} of the training part.",
+    ]
 
 
 def text_report(results: Mapping[str, Any], folder: Path) -> str:
     """Returns what a newcomer wants to read after a run."""
     rows = results["rows"]
     blocks = []
-    for rat in dict.fromkeys(row["rat"] for row in rows):
-        own = [row for row in rows if row["rat"] == rat]
+    for rat in dict.fromkeys(row["group"] for row in rows):
+        own = [row for row in rows if row["group"] == rat]
         blocks.append(_rat_text(rat, own, results))
-    compared = [
-        f"  {entry['rat']}, {entry['method']}: {entry['obtained']['mean']:.1f} beside "
-        f"{entry['value']:.1f} ({entry['source']}): {entry['verdict']}"
-        for entry in results["comparison"]
-        if not entry["verdict"].startswith("not comparable")
-    ]
-    if compared:
+    if compared := comparison_lines(results):
         blocks.append("\n".join(["Median error in cm beside others'", *compared]))
-    figures = "\n".join(f"  {folder / path}" for path in results["figures"])
+    figures = "\n".join(f"  {folder / figure['path']}" for figure in results["figures"])
     blocks.append(f"Figures\n{figures}\nRun folder\n  {folder}   ({results['seconds']:.0f} s)")
     return "\n\n".join(blocks)
 
@@ -82,7 +57,7 @@ def _rat_text(rat: str, rows: Sequence[Mapping[str, Any]], results: Mapping[str,
     title = "A simulated rat" if results["source"] == "simulated" else f"Rat {rat}"
     lines = [
         f"{title} on a linear track: where is it, read from its hippocampus?",
-        *textwrap.wrap(f"{results['training']} {results['split']}.", 88),
+        *textwrap.wrap(" ".join(results["notes"]), 88),
         "",
         _error_table(rows),
         "",
@@ -141,16 +116,3 @@ def _honest_line(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"Better here: the embedding, {ours:.1f} cm in three dimensions against {plain:.1f} cm of "
         "the same decoder on spike counts."
     ]
-
-
-def _verdict(
-    entry: Mapping[str, Any], obtained: Mapping[str, Any], config: HippocampusConfig
-) -> str:
-    if config.source != entry["data"]:
-        return f"not comparable ({config.source} data)"
-    if entry["depends_on_training"] and config.preset != "paper":
-        return f"not comparable (preset {config.preset}: {config.max_iterations} steps)"
-    ratio = obtained["mean"] / entry["value"]
-    if abs(ratio - 1) <= entry["tolerance"]:
-        return "reproduced"
-    return "better" if ratio < 1 else "worse"

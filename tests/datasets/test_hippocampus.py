@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsRegressor
 
 from cebra_ethan.datasets import DATASETS, files, list_datasets, load_dataset
-from cebra_ethan.datasets.hippocampus import RATS, load_rat, simulate_rat
+from cebra_ethan.datasets.hippocampus import RATS, load_rat, simulate_rat, simulate_rats
 from cebra_ethan.errors import DataIntegrityError, InvalidParameterError
 
 REAL = Path(os.environ.get("CEBRA_ETHAN_DATA") or "/nowhere")
@@ -87,11 +87,75 @@ def test_simulation_leaves_global_generators_alone():
 
 
 @pytest.mark.parametrize(
-    "options", [{"num_bins": 0}, {"num_neurons": 0}, {"bin_s": 0.0}, {"rate_scale": np.nan}]
+    "options",
+    [
+        {"num_bins": 0},
+        {"num_neurons": 0},
+        {"bin_s": 0.0},
+        {"rate_scale": np.nan},
+        {"drift_m": -0.1},
+    ],
 )
 def test_simulation_refuses_impossible_sizes(options):
     with pytest.raises(InvalidParameterError, match=next(iter(options))):
         simulate_rat(**options)
+
+
+def _rate_maps(rat, rows, num_bins=16):
+    """Rate `(2 * bins, N)` over place and direction."""
+    place = np.minimum(rat.labels["position"].to_numpy()[rows] / 1.6 * num_bins, num_bins - 1)
+    side = rat.labels["direction"].to_numpy()[rows] == "right"
+    where = place.astype(int) + num_bins * side
+    counts = rat.neural.numpy()[rows]
+    return np.stack([counts[where == k].mean(axis=0) for k in range(2 * num_bins)])
+
+
+def test_the_first_numbers_of_seed_0_stay():
+    """Options that were added later do not change what earlier versions simulated."""
+    rat = simulate_rat(num_bins=400, num_neurons=10, seed=0)
+    assert rat.neural.sum(0).tolist() == [70.0, 42.0, 5.0, 18.0, 1.0, 8.0, 15.0, 5.0, 6.0, 22.0]
+    assert torch.equal(rat.neural, simulate_rat(400, 10, 0, drift_m=0.0).neural)
+
+
+def test_fields_depend_on_the_direction_and_theta_beats():
+    rat = simulate_rat(num_bins=10_178, num_neurons=120, seed=1)
+    maps = _rate_maps(rat, np.arange(len(rat)))
+    left, right = maps[:16], maps[16:]
+    active = maps.max(axis=0) > 0.05
+    same = [np.corrcoef(left[:, i], right[:, i])[0, 1] for i in np.flatnonzero(active)]
+    assert 0.2 < np.mean(np.array(same) > 0.6) < 0.8  # some cells keep their field, some do not
+    # the population beats with theta: power of each lap at 9.3 Hz against its neighbours
+    total = rat.neural.numpy().sum(axis=1)
+    power = np.zeros(41)
+    for start, stop in rat.segments.tolist():
+        if stop - start >= 80:
+            power += (
+                np.abs(np.fft.rfft(total[start : start + 80] - total[start : start + 80].mean()))
+                ** 2
+            )
+    hz = np.fft.rfftfreq(80, 0.025)
+    theta = (hz > 8.7) & (hz < 9.9)
+    aside = ((hz > 6) & (hz < 8)) | ((hz > 11) & (hz < 13))
+    assert power[theta].mean() > 1.5 * power[aside].mean()
+
+
+def test_fields_walk_when_they_should():
+    def likeness(drift_m):
+        rat = simulate_rat(num_bins=8000, num_neurons=80, seed=2, drift_m=drift_m)
+        early, late = _rate_maps(rat, slice(0, 2500)), _rate_maps(rat, slice(5500, 8000))
+        used = (early.std(axis=0) > 0) & (late.std(axis=0) > 0)
+        return np.mean([np.corrcoef(early[:, i], late[:, i])[0, 1] for i in np.flatnonzero(used)])
+
+    assert likeness(0.5) < likeness(0.0) - 0.1
+
+
+def test_several_rats_share_the_track_and_nothing_else():
+    one, two = simulate_rats((900, 800), (20, 10), seed=5)
+    assert (one.name, two.name) == ("rat-simulated-5", "rat-simulated-6")
+    assert (len(one), len(two), one.num_neurons, two.num_neurons) == (900, 800, 20, 10)
+    assert torch.equal(two.neural, simulate_rat(800, 10, seed=6).neural)
+    with pytest.raises(InvalidParameterError, match="one number for each rat; got 2 and 1"):
+        simulate_rats((900, 800), (20,))
 
 
 def test_rates_scale():

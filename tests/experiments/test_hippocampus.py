@@ -11,8 +11,9 @@ import pytest
 
 from cebra_ethan import CEBRA
 from config import HippocampusConfig
-from experiments.hippocampus import parts, run_experiment
+from experiments.hippocampus import methods, run_experiment
 from experiments.hippocampus.methods import METHODS, columns, split
+from experiments.hippocampus.parts import rats
 from experiments.hippocampus.results import text_report
 from utils import read_json
 
@@ -45,12 +46,15 @@ def test_every_method_gives_its_numbers(done, config):
         )
     assert results["source"] == "simulated"
     assert all(entry["verdict"] for entry in results["comparison"])
+    assert results["missing_controls"] == {}
+    assert results["simulated"].startswith("a rat")
 
 
 def test_the_run_folder_is_complete(done):
     out, _ = done
     results = read_json(out / "results.json")
-    for name in [*results["figures"], "config.yaml", "provenance.json", "overview.png"]:
+    paths = [figure["path"] for figure in results["figures"] + results["embeddings"]]
+    for name in [*paths, "config.yaml", "provenance.json", "overview.png"]:
         assert (out / name).stat().st_size > 100
     assert len(results["figures"]) == 5
     with (out / "simulated" / "behavior-history.csv").open() as file:
@@ -79,8 +83,8 @@ def test_a_finished_part_is_not_run_again(done, config, monkeypatch):
         ran.append(name)
         return original(config, recording, name, seed, folder)
 
-    original = parts.run_part
-    monkeypatch.setattr(parts, "run_part", counted)
+    original = methods.run_part
+    monkeypatch.setattr(methods, "run_part", counted)
     assert run_experiment.run(config, out) == values
     assert ran == []
     (out / "parts" / "simulated-untrained-0.json").unlink()
@@ -89,7 +93,7 @@ def test_a_finished_part_is_not_run_again(done, config, monkeypatch):
 
 
 def test_the_test_part_never_reaches_training(config):
-    (rat,) = parts.rats(config).values()
+    (rat,) = rats(config).values()
     pieces = split(rat, config)
     gap = 10 + config.time_offsets
     assert len(pieces.train) + gap + len(pieces.test) == len(rat)
@@ -97,7 +101,7 @@ def test_the_test_part_never_reaches_training(config):
 
 
 def test_labels_become_metres_and_one_hot_columns(config):
-    (rat,) = parts.rats(config).values()
+    (rat,) = rats(config).values()
     both = columns(rat.labels, ("position", "direction"))
     assert both.shape == (len(rat), 3)
     assert np.array_equal(both[:, 1:].sum(axis=1), np.ones(len(rat)))
@@ -120,7 +124,7 @@ def test_mistakes_are_one_line(capsys, tmp_path):
     assert "the data folder must exist" in capsys.readouterr().err
     assert run_experiment.main([*arguments, "--seeds", "0"]) == 2
     error = capsys.readouterr().err
-    assert "num_seeds must be positive" in error
+    assert "--seeds: must be a positive number; got '0'" in error
     assert len(error.splitlines()) == 1
 
 

@@ -14,8 +14,10 @@ import torch
 import cebra_ethan
 from cebra_ethan import CEBRA
 from cebra_ethan.data.readers import READERS
-from cebra_ethan.datasets import DATASETS
+from cebra_ethan.datasets import DATASETS, describe, load_dataset
+from cebra_ethan.datasets.area2 import AREA2_FILE
 from cebra_ethan.datasets.files import SHA256
+from cebra_ethan.datasets.sources import REMOTE
 from cebra_ethan.errors import CheckpointError, DataIntegrityError
 from cebra_ethan.solver.base import SingleSessionSolver
 from tests.reliability.checkpoints import CEBRA_PT, PREFIX, Bomb, parts, torch_file
@@ -110,28 +112,47 @@ def _solver_state_loader(path, loader):
     return _named(loader)(SingleSessionSolver(*parts()), path)
 
 
-def _mouse_loader(path, loader):
+def _put_everywhere(path):
+    """Puts the file at the place of every published one, and returns the data folder."""
     root = path.parent / "data"
-    relative = "mouse_ca1_linear_track/C6M4_A_s1.npz"
-    (root / relative).parent.mkdir(parents=True, exist_ok=True)
-    (root / relative).write_bytes(path.read_bytes())
-    return _named(loader)("C6M4", "A", 1, root=root)
+    for relative in (*SHA256, *REMOTE, AREA2_FILE):
+        (root / relative).parent.mkdir(parents=True, exist_ok=True)
+        (root / relative).unlink(missing_ok=True)
+        (root / relative).hardlink_to(path)
+    return root
+
+
+def _from_folder(*calls):
+    """Calls a loader that looks for its file in the data folder, with each of the arguments."""
+
+    def load(path, loader):
+        root = _put_everywhere(path)
+        for arguments in calls[:-1]:
+            with pytest.raises(DataIntegrityError, match=r"SHA-256|MD5"):
+                _named(loader)(*arguments, root=root)
+        return _named(loader)(*calls[-1], root=root)
+
+    return load
 
 
 def _dataset_loader(path, loader):
-    """Puts the file where the published one is expected, at every name."""
-    root = path.parent / "data"
-    for relative in SHA256:
-        (root / relative).parent.mkdir(parents=True, exist_ok=True)
-        (root / relative).write_bytes(path.read_bytes())
-    function = _named(loader)
-    prefix = "" if "registry" in loader else "rat-"
-    real = [name for name in DATASETS if "simulated" not in name and name.startswith(prefix)]
-    names = [name.removeprefix(prefix) for name in real]
-    for name in names[:-1]:
-        with pytest.raises(DataIntegrityError, match="SHA-256"):
-            function(name, root=root)
-    return function(names[-1], root=root)
+    root = _put_everywhere(path)
+    for name in DATASETS:
+        if not describe(name).details.simulated:
+            with pytest.raises((ValueError, OSError), match=r"\S"):
+                load_dataset(name, root)
+    return load_dataset("rat-achilles", root)
+
+
+def _nwb_opener(path, loader):
+    with _named(loader)(path) as file:
+        return file
+
+
+def _published_reader(path, loader):
+    root = _put_everywhere(path)
+    # none of these has a checksum that could stop it before it is read
+    return _named(loader)(AREA2_FILE, ("spikes",), root)
 
 
 def _estimator_reader(path, loader):
@@ -143,8 +164,15 @@ SPECIAL = {
     "cebra_ethan.solver.base:SingleSessionSolver.load": _solver_loader,
     "cebra_ethan.solver.state:load_solver": _solver_state_loader,
     "cebra_ethan.datasets.registry:load_dataset": _dataset_loader,
-    "cebra_ethan.datasets.mouse:load_mouse": _mouse_loader,
-    "cebra_ethan.datasets.hippocampus:load_rat": _dataset_loader,
+    "cebra_ethan.datasets.mouse:load_mouse": _from_folder(("C6M4", "A", 1)),
+    "cebra_ethan.datasets.hippocampus:load_rat": _from_folder(("achilles",), ("buddy",)),
+    "cebra_ethan.datasets.hc11:load_published_rat": _from_folder(("achilles",), ("gatsby",)),
+    "cebra_ethan.datasets.synthetic:load_synthetic": _from_folder(("poisson",), ("t",)),
+    "cebra_ethan.datasets.macaque:load_reaching_monkey": _from_folder(("k",), ("s", "joint")),
+    "cebra_ethan.datasets.macaque:load_m1": _from_folder(("tr",), ("te",)),
+    "cebra_ethan.datasets.area2:load_area2_published": _from_folder(("all",), ("active", "test")),
+    "cebra_ethan.datasets.files:read_published": _published_reader,
+    "cebra_ethan.datasets.nwb:open_nwb": _nwb_opener,
 }
 TAKE_NO_FILE = {
     # a mapping in memory that one of the loaders above has read
