@@ -76,9 +76,11 @@ def test_the_same_seed_gives_the_same_losses_twice():
     np.testing.assert_allclose(one, two, rtol=1e-4)
 
 
-def test_several_sessions_are_trained_together():
+def test_several_sessions_are_trained_together(caplog):
     (X1, y1), (X2, y2) = recording(0), recording(1, 1200, 31)
-    model = estimator().fit([X1, X2], [y1, y2])
+    with caplog.at_level("WARNING", logger="cebra_ethan"):
+        model = estimator().fit([X1, X2], [y1, y2])
+    assert not [record for record in caplog.records if "CUDA graph" in record.message]
     on_cpu = estimator(device="cpu").fit([X1, X2], [y1, y2])
     assert [len(points) for points in model.transform([X1, X2])] == [1500, 1200]
     late = slice(NUM_STEPS // 2, None)
