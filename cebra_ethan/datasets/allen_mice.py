@@ -173,9 +173,7 @@ def scene_labels(
     """
     lengths = {len(annotator) for annotator in annotations}
     if len(lengths) != 1:
-        raise DataError(
-            f"annotators must describe the same frames; got {sorted(lengths)} frames."
-        )
+        raise DataError(f"annotators must describe the same frames; got {sorted(lengths)} frames.")
     scenes: dict[frozenset[str], int] = {}
     chosen = []
     for frame in zip(*annotations, strict=True):
@@ -213,6 +211,8 @@ def _joined(recordings: VisualRecording | Sequence[VisualRecording]) -> VisualRe
     )
     return VisualRecording(
         recording,
-        *(np.concatenate([getattr(one, key) for one in several]) for key in ("area", "layer", "mouse")),
+        area=np.concatenate([one.area for one in several]),
+        layer=np.concatenate([one.layer for one in several]),
+        mouse=np.concatenate([one.mouse for one in several]),
         bins_per_frame=first.bins_per_frame,
     )

@@ -82,9 +82,7 @@ def simulate_movie(
     length = num_frames / num_scenes
     inner = np.arange(1, num_scenes) + cuts.uniform(-0.25, 0.25, num_scenes - 1)
     border = np.round(inner * length).astype(int)
-    scene = np.repeat(
-        np.arange(num_scenes), np.diff(np.concatenate([[0], border, [num_frames]]))
-    )
+    scene = np.repeat(np.arange(num_scenes), np.diff(np.concatenate([[0], border, [num_frames]])))
     frames = [
         _scene(int((scene == number).sum()), height, width, speed, rng)
         for number, rng in enumerate(scenes)

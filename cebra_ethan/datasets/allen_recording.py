@@ -6,6 +6,7 @@ beside it; real and simulated ones are alike.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,8 @@ __all__ = [
     "AREAS",
     "LAYERS",
     "VisualRecording",
+    "layer_of_depth",
+    "layer_of_place",
     "movie_labels",
     "visual_recording",
 ]
@@ -30,6 +33,8 @@ AREAS = ("VISp", "VISl", "VISrl", "VISal", "VISpm", "VISam")
 LAYERS = ("L2/3", "L4", "L5/6")
 
 UNKNOWN = ""
+_ATLAS_LAYERS = {"2/3": "L2/3", "4": "L4", "5": "L5/6", "6a": "L5/6", "6b": "L5/6"}
+_DEPTH_LIMITS_UM = (250.0, 350.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +203,35 @@ def visual_recording(
         mouse=_for_each(mouse, num_neurons),
         bins_per_frame=bins_per_frame,
     )
+
+
+def layer_of_place(place: str) -> tuple[str, str]:
+    """Returns area and layer from a name of the Allen atlas; the layer is `""` without one.
+
+    Example:
+        >>> layer_of_place("VISp2/3"), layer_of_place("VISam6a"), layer_of_place("VISp")
+        (('VISp', 'L2/3'), ('VISam', 'L5/6'), ('VISp', ''))
+    """
+    for ending, layer in _ATLAS_LAYERS.items():
+        if place.startswith("VIS") and place.endswith(ending):
+            return place.removesuffix(ending), layer
+    return place, UNKNOWN
+
+
+def layer_of_depth(depth_um: float | str) -> str:
+    """Returns the layer at an imaging depth: L2/3 to 250 µm, L4 to 350, then L5/6.
+
+    Args:
+        depth_um: The depth, or a text that begins with it (`"175 microns"`); `""` is unknown.
+
+    Example:
+        >>> layer_of_depth("175 microns"), layer_of_depth(275), layer_of_depth("")
+        ('L2/3', 'L4', '')
+    """
+    number = re.search(r"\d+(\.\d+)?", str(depth_um))
+    if number is None:
+        return UNKNOWN
+    return LAYERS[int(np.searchsorted(_DEPTH_LIMITS_UM, float(number.group())))]
 
 
 def _for_each(value: Iterable[str] | str, num_neurons: int) -> np.ndarray:

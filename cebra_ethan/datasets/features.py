@@ -203,8 +203,10 @@ def _as_images(part: Tensor, size: int) -> Tensor:
 
 
 def _bank() -> Tensor:
-    """Gaussians in one half of the frequency plane, `(filters, H, W)`: the size of what such a
-    complex Gabor filter answers is the energy of a quadrature pair."""
+    """Gaussians in one half of the frequency plane, `(filters, H, W)`.
+
+    What such a complex Gabor filter answers has the size of the energy of a quadrature pair.
+    """
     vertical = torch.fft.fftfreq(_SIZE[0])[:, None]
     horizontal = torch.fft.fftfreq(_SIZE[1])[None]
     filters = []

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import InvalidParameterError
 from ..types import Recording
+from .allen import MODALITIES, simulate_visual_population
+from .allen_npz import POOLS, load_movie_session, load_pooled_movie
 from .hippocampus import load_rat, simulate_rat
 from .mouse import MICE, load_mouse
 
@@ -21,7 +23,19 @@ def _simulated(simulate: Callable[..., Recording]) -> Callable[..., Recording]:
     return lambda root=None, **options: simulate(**options)
 
 
+def _pooled_movie(pool: str, root: str | os.PathLike[str] | None = None) -> Recording:
+    return load_pooled_movie(pool, root)[0]
+
+
+def _visual(modality: str, **options: Any) -> Recording:
+    population = simulate_visual_population(modalities=(modality,), **options)
+    return population.recordings[modality].recording
+
+
 DATASETS: Mapping[str, Callable[..., Recording]] = {
+    **{f"allen-{kind}-simulated": _simulated(partial(_visual, kind)) for kind in MODALITIES},
+    "allen-session-791319847": lambda root=None: load_movie_session(root).recording,
+    **{f"allen-pooled-{pool}": partial(_pooled_movie, pool) for pool in POOLS},
     **{f"mouse-{mouse}": partial(load_mouse, mouse) for mouse in MICE},
     "rat-achilles": partial(load_rat, "achilles"),
     "rat-buddy": partial(load_rat, "buddy"),
