@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..errors import DataError, InvalidParameterError
@@ -37,7 +37,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def filter_bank_features(
-    frames: Float[np.ndarray, "frames height width"], *, batch_size: int = 100
+    frames: Shaped[np.ndarray, "frames height width"], *, batch_size: int = 100
 ) -> Float[np.ndarray, "frames features"]:
     r"""Returns what a fixed filter bank says of each frame: a stand-in for DINO.
 
@@ -51,7 +51,7 @@ def filter_bank_features(
     Nothing is learned.
 
     Args:
-        frames: Grey levels `(F, H, W)`, of which at least two.
+        frames: Grey levels `(F, H, W)` in any unit, of which at least two.
         batch_size: Frames that are filtered together.
 
     Returns:
@@ -116,7 +116,7 @@ def load_dino(folder: str | os.PathLike[str]) -> Any:
 
 
 def dino_features(
-    frames: Float[np.ndarray, "frames height width"],
+    frames: Shaped[np.ndarray, "frames height width"],
     model: Any,
     *,
     image_size: int | None = None,
@@ -232,6 +232,7 @@ def _energies(part: Tensor, bank: Tensor) -> Tensor:
 
 def _moments(part: Tensor) -> Tensor:
     """Luminance and contrast of each cell, `(B, 2, rows, columns)`."""
-    mean = F.adaptive_avg_pool2d(part[:, None], _GRID)
-    square = F.adaptive_avg_pool2d(part[:, None] ** 2, _GRID)
+    exact = part[:, None].double()  # a difference of squares
+    mean = F.adaptive_avg_pool2d(exact, _GRID)
+    square = F.adaptive_avg_pool2d(exact**2, _GRID)
     return torch.cat([mean, (square - mean**2).clamp(min=0).sqrt()], dim=1)
