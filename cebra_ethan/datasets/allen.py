@@ -3,13 +3,15 @@ r"""One visual population that sees a movie ten times, by Neuropixels and by cal
 The features of a frame give a latent :math:`z(f)`. It drives the rate of a neuron, and chance
 its spikes:
 
-.. math:: r_n(f) = \bar r_n \frac{e^{s_n g_n(f)}}{\langle e^{s_n g_n} \rangle}, \quad
+.. math:: r_n(f) = \sigma\Big( \bar r_n
+          \frac{e^{s_n g_n(f)}}{\langle e^{s_n g_n} \rangle} \Big), \quad
           g_n = w_n^\top z, \qquad
           k_{nt} \sim \mathrm{Poisson}(r_n(f_t) \, e^{\eta_{nt}} \, \gamma_{nt} \, \Delta t)
 
-:math:`g_n` has variance 1 over the movie. :math:`\eta` is the sum of running, shared by the
-neurons of a mouse, of a fluctuation of about a second that each neuron has alone, and of a gain of
-each repeat that drifts; :math:`\gamma` makes spikes come in bursts. Areas weigh the latents
+:math:`\sigma(r) = r / (1 + r / 200)` limits rates, and :math:`g_n` has variance 1 over the movie.
+:math:`\eta` is the sum of running, shared by the neurons of a mouse, of a fluctuation of about a
+second that each neuron has alone, and of a gain of each repeat that drifts; :math:`\gamma` makes
+spikes come in bursts. Areas weigh the latents
 differently and encode them more or less strongly (:math:`s`); so do layers. Neuropixels count
 spikes, in four bins a frame. Calcium imaging sees other neurons of the same population, with fewer
 spikes, as a trace that decays within half a second, under noise.
@@ -99,7 +101,7 @@ class AreaStatistics:
 
 
 AREA_STATISTICS: Mapping[str, AreaStatistics] = {
-    "VISp": AreaStatistics(rate_hz=8.5, encoding=1.0, shared=0.25),
+    "VISp": AreaStatistics(rate_hz=9.5, encoding=1.0, shared=0.2),
     "VISl": AreaStatistics(rate_hz=5.6, encoding=0.92, shared=0.1),
     "VISrl": AreaStatistics(rate_hz=7.5, encoding=0.6, shared=0.1),
     "VISal": AreaStatistics(rate_hz=8.5, encoding=0.86, shared=0.15),
@@ -118,15 +120,16 @@ FRAME_S = 1 / 30
 NUM_LATENTS = 24
 AREA_SPREAD = 0.4  # s.d. of the logarithm of an area's weight of a latent
 RATE_SHAPE, RATE_FLOOR = 0.9, 0.02  # gamma distribution of rates, and the least share of the mean
-SIGNAL, SIGNAL_SPREAD, SIGNAL_MAX = 0.78, 0.5, 2.0  # s_n: median, s.d. of logarithm, limit
+RATE_LIMIT_HZ = 200.0  # without it few neurons outshout the population
+SIGNAL, SIGNAL_SPREAD, SIGNAL_MAX = 0.88, 0.5, 1.6  # s_n: median, s.d. of logarithm, limit
 FAST_SD, FAST_SPREAD, FAST_S = 0.38, 0.55, 0.9  # a neuron's own fluctuation and its time
 RUN_S, RUN_CM_S = 8.0, 27.0  # time of running; half of the time at rest, 34 cm/s at 90 %
 REPEAT_SD, DRIFT_SD = 0.05, 0.02  # gain of a repeat, step of its walk
-BURST = 0.5  # variance of the gamma factor of a frame
+BURST = 0.45  # variance of the gamma factor of a frame
 CALCIUM_RATE = 0.3  # spikes of a cell that is seen by imaging, against one by Neuropixels
 CALCIUM_S = 0.5  # decay of the trace, about that of GCaMP6f for several spikes
 CALCIUM_SPIKE = 0.1  # dF/F of one spike
-CALCIUM_NOISE = 3.0  # s.d. of the noise, in spikes
+CALCIUM_NOISE = 2.5  # s.d. of the noise, in spikes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +171,7 @@ def simulate_visual_population(
     areas: Sequence[str] = ("VISp",),
     modalities: Sequence[str] = MODALITIES,
     num_neurons: int = 1200,
-    num_mice: int = 24,
+    num_mice: int = 30,
     num_repeats: int = 10,
     bins_per_frame: int = 4,
     same_neurons: bool = False,
@@ -312,6 +315,7 @@ def _draw_cells(
     tuning = np.exp(signal * (drive - drive.mean(axis=0)) / scale)
     level = np.maximum(rng.gamma(RATE_SHAPE, size=num_neurons) / RATE_SHAPE, RATE_FLOOR)
     rate_hz = statistics.rate_hz * rate_factor * level * tuning / tuning.mean(axis=0)
+    rate_hz = rate_hz / (1 + rate_hz / RATE_LIMIT_HZ)
     return _Cells(rate_hz, weights / scale, np.array(LAYERS)[layer])
 
 

@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_refused(save, imaging):
         read_drift_calcium(path, session=3)
     with pytest.raises(DataIntegrityError, match="whole repeats of 900 frames; it has 18"):
         read_drift_calcium(path)
-    with pytest.raises(DataError, match="lies in 'mice'. Pass area="):
+    with pytest.raises(DataError, match=r"lies in 'mice'\. Pass area="):
         read_drift_calcium(save(imaging, "mice"))
     united = np.zeros((2, NUM_BINS, 3))
     silent = save({"united_traces_days_events": united})

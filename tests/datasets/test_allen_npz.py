@@ -1,4 +1,4 @@
-"""The recordings of Natural Movie One in the data folder: small files of the format, the real ones."""
+"""Recordings of Natural Movie One in the data folder: small files of the format, real ones."""
 
 import hashlib
 import os
@@ -69,7 +69,7 @@ def test_a_pool_has_two_averages_of_the_same_units(put):
     np.testing.assert_array_equal(train.neural, means["mean_counts_train"].T)
     np.testing.assert_array_equal(test.neural, means["mean_counts_test"].T)
     assert load_dataset("allen-pooled-CA1", root).name == "allen-pooled-CA1-train"
-    with pytest.raises(InvalidParameterError, match="pool must be one of CA1, V1, .* got 'V2'"):
+    with pytest.raises(InvalidParameterError, match=r"pool must be one of CA1, V1, .* got 'V2'"):
         load_pooled_movie("V2", root)
 
 

@@ -13,8 +13,6 @@ from cebra_ethan.datasets.features import (
 )
 from cebra_ethan.errors import DataError, InvalidParameterError
 
-transformers = pytest.importorskip("transformers")
-
 WAVELENGTHS, NUM_ORIENTATIONS = (4, 8, 16), 4
 
 
@@ -90,6 +88,7 @@ def test_colours_are_refused():
 
 @pytest.fixture(scope="module")
 def vit():
+    transformers = pytest.importorskip("transformers", exc_type=ImportError)
     config = transformers.ViTConfig(
         hidden_size=12,
         num_hidden_layers=2,
