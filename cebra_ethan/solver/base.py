@@ -27,7 +27,7 @@ from .callbacks import EarlyStopping
 from .checkpoint import save_state
 from .embed import transform
 from .fingerprint import Fingerprint
-from .graph import GraphedStep
+from .graph import GraphedStep, graph_of
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
 from .loss import Additions, check_objectives, total_loss, training_loss
@@ -188,7 +188,7 @@ class SingleSessionSolver:
                 callback.begin(self)
         self.model.train()
         try:
-            self._graph = self._graphed(loader)
+            self._graph = graph_of(self, loader)
             batches = loader.batches(self.num_steps)
             self.stop_reason = train(self.step, batches, callbacks, self.num_steps)
             self._read_guard()
@@ -231,14 +231,6 @@ class SingleSessionSolver:
                 self._guard.step_back()
             raise divergence(error, self.num_steps + 1, self._rate, batch) from None
         return losses
-
-    def _graphed(self, loader: ContrastiveLoader) -> GraphedStep | None:
-        """Returns the step as a graph, if it is one that a graph can follow."""
-        changing = (*self.additions, self.scheduler, loader.augmentation)
-        decides = self._has_dropout or any(part is not None for part in changing)
-        scheduled = any(callable(objective.weight) for objective in self.objectives)
-        plain = self.device.type == "cuda" and not decides and not scheduled
-        return GraphedStep(self._update) if plain else None
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
         """Returns the weighted sum of all objectives, and their parts, see `loss.total_loss`."""

@@ -6,7 +6,6 @@ import torch
 
 from cebra_ethan import CEBRA
 from cebra_ethan.errors import TrainingDivergedError
-from cebra_ethan.solver.base import SingleSessionSolver
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -57,7 +56,7 @@ def fit(mode, seed=0, **changes):
 def test_a_graph_takes_the_steps_of_plain_launches(mode, monkeypatch):
     graphed, X = fit(mode)
     with monkeypatch.context() as patch:
-        patch.setattr(SingleSessionSolver, "_graphed", lambda *_: None)
+        patch.setattr("cebra_ethan.solver.base.graph_of", lambda *_: None)
         plain, _ = fit(mode)
     np.testing.assert_allclose(graphed.history_["loss"], plain.history_["loss"], rtol=1e-3)
     assert len(graphed.history_["loss"]) == NUM_STEPS
