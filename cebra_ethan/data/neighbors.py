@@ -14,9 +14,10 @@ search       when                                             cost of one query
 
 with `m` distinct rows of `d` columns; `data.changes` is faster for many columns that repeat.
 Distances are sums of squared differences, never `|a|^2 - 2 a.b + |b|^2`: that form loses the
-digits of labels far from zero, and its last bits depend on how many queries are asked at once. Only
-an accelerator, where it is a hundred times faster, uses it for labels that are not circular: around
-their mean and in double precision, so that what it finds is nearest but for 1e-8 of their range.
+digits of labels far from zero, and its last bits depend on how many queries are asked at once.
+Only an accelerator, where it is a hundred times faster, uses it for labels that are not circular:
+around their mean and in double precision, so that what it finds is nearest but for 1e-8 of their
+range.
 """
 
 from __future__ import annotations
