@@ -243,7 +243,7 @@ def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, mistak
         (["data", "list", "cat"], "name must be one of"),
         (
             ["fti"],
-            "a command must be one of fit, transform, evaluate, info, compare, report, data; got 'fti'",
+            "a command must be one of fit, transform, evaluate, info, compare, report, data;",
         ),
     ],
 )
