@@ -132,11 +132,12 @@ class PiVAE(Embedder):
             DataError: If labels are missing, or something cannot be used.
             TrainingDivergedError: If the loss stops being finite.
         """
-        recording = self._begin(X, trial, counts=self.likelihood == "poisson")
+        recording = self._begin(X, trial)
         if self.n_components > recording.num_neurons or recording.num_neurons < 2:
             raise DataError(
                 "the decoder of pi-VAE needs at least 2 neurons and as many as n_components; got "
-                f"{recording.num_neurons} and n_components={self.n_components}. Use fewer."
+                f"{recording.num_neurons} feature(s) and n_components={self.n_components}. Pass more "
+                "neurons or ask for fewer components."
             )
         seed, device = resolve_seed(self.random_state), resolve_device(self.device)
         self._code = LabelCode(_labels_of(X, y)) if self.label_prior else None
@@ -159,7 +160,7 @@ class PiVAE(Embedder):
         Raises:
             DataError: If labels are needed and missing.
         """
-        recording = self._continue(X, trial, counts=self.likelihood == "poisson")
+        recording = self._continue(X, trial)
         network, segments = self.network_, recording.segments
         mean = transform(network.mean, recording.neural, segments)
         if self._code is not None and self.inference == "labels":
@@ -192,7 +193,7 @@ class PiVAE(Embedder):
                 "decoding asks how likely activity is under each label; this model has no label "
                 "prior. Fit with label_prior=True."
             )
-        recording = self._continue(X, None, counts=self.likelihood == "poisson")
+        recording = self._continue(X, None)
         label = self._code.encode(candidates).to(self.network_.device)
         seed = derive_seed(self.random_state_, Streams.EVALUATION)
         scores = candidate_log_likelihood(
@@ -205,6 +206,10 @@ class PiVAE(Embedder):
         best = scores.argmax(dim=1).numpy(force=True)
         chosen = {name: one.to_numpy()[best] for name, one in as_labels(candidates).items()}
         return chosen if isinstance(candidates, Mapping) else next(iter(chosen.values()))
+
+    @property
+    def _takes_counts(self) -> bool:
+        return self.likelihood == "poisson"
 
     def _network(self, num_neurons: int, seed: int) -> PiVAENetwork:
         seed = derive_seed(seed, Streams.INITIALISATION)
