@@ -136,8 +136,8 @@ class PiVAE(Embedder):
         if self.n_components > recording.num_neurons or recording.num_neurons < 2:
             raise DataError(
                 "the decoder of pi-VAE needs at least 2 neurons and as many as n_components; got "
-                f"{recording.num_neurons} feature(s) and n_components={self.n_components}. Pass more "
-                "neurons or ask for fewer components."
+                f"{recording.num_neurons} feature(s) and n_components={self.n_components}. Pass "
+                "more neurons or ask for fewer components."
             )
         seed, device = resolve_seed(self.random_state), resolve_device(self.device)
         self._code = LabelCode(_labels_of(X, y)) if self.label_prior else None
