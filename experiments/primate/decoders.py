@@ -6,7 +6,6 @@ Each learns from the training trials; settings are chosen on the validation tria
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -125,6 +124,3 @@ def _trial_counts(
     values = part.neural.numpy() * counted[:, None]
     sums = [values[start:stop].sum(axis=0) for start, stop in part.segments.tolist()]
     return np.sqrt(np.array(sums, dtype=np.float64)), part.segments[:, 0].numpy()
-
-
-Settings = Mapping[str, Any]

@@ -35,7 +35,7 @@ METHODS: Mapping[str, RowInfo] = {
     **CONTROLS,
 }
 
-_PIVAE_TASKS = ("position", "direction", "active-passive")
+_PIVAE_TASKS = ("position", "direction")
 _TRAINED = ("time", "time-all", "permuted", "shifted")
 
 
