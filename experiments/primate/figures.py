@@ -76,7 +76,10 @@ def draw_figures(config: PrimateConfig, folder: Path, done: Done, rows: Rows) ->
             save_figure(_bars(config, own), path, dpi=110)
             title = {"area2": who, "monkey": "Monkeys K and S", "m1": "M1"}[recording]
             figures.append(
-                Figure(path, f"{title}: all rows", "One point for each seed; grey: controls.")
+                Figure(
+                    path, f"{title}: all rows",
+                    "One point for each seed; grey: controls. R² below -100 % is not shown.",
+                )
             )
     return figures
 
@@ -142,7 +145,7 @@ def _dimensions(config: PrimateConfig, done: Done, rows: Rows) -> Canvas | None:
         axes.set(xlim=(-0.6, len(sizes) - 0.4), xlabel="Dimensions", title=TASKS[group].title)
         axes.set_ylabel("R² (%)" if number == "r2" else "Accuracy (%)")
         if number == "r2":
-            axes.set_ylim(bottom=max(axes.get_ylim()[0], -100))
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], -30))
         axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     figure.suptitle(_who(config))
     return figure
@@ -275,7 +278,7 @@ def _bars(config: PrimateConfig, rows: Rows) -> Canvas:
                 title=name_of(config, TASKS[group]),
             )
             if number == "r2":
-                axes.set_xlim(left=max(axes.get_xlim()[0], -150))
+                axes.set_xlim(left=max(axes.get_xlim()[0], -100))
     return figure
 
 

@@ -23,6 +23,7 @@ NUMBERS = {
     "median_cm": Number("median error", "cm", better="lower"),
     "median_cm_s": Number("median error", "cm/s", better="lower"),
     "accuracy": Number("accuracy of bins", "%", digits=1, scale=100),
+    "balanced_accuracy": Number("balanced accuracy", "%", digits=1, scale=100),
     "trial_accuracy": Number("accuracy of a trial's vote", "%", digits=1, scale=100),
     "peak_accuracy": Number("accuracy at the best time", "%", digits=1, scale=100),
     "loss": Number("training loss", "nats", better="lower", digits=3),
