@@ -200,6 +200,8 @@ class PrimateConfig(ExperimentConfig):
         control_dimension: Of the rows of which there is one (16: the paper's best).
         max_iterations: Training steps (the paper does not say; its losses go on to 20,000).
         learning_rate: Step size of Adam (demo). temperature, batch_size, time_offsets (paper).
+        other_iterations, other_learning_rate: For monkeys K and S and M1, which have few trials
+            and no published protocol.
         num_units, num_active, num_passive: Of the simulated session (those of the real one).
         smoothing_s: Standard deviation of the smoothing (paper).
         neighbors: The `k` that are tried (paper: from 1 to 2500).
@@ -214,25 +216,31 @@ class PrimateConfig(ExperimentConfig):
         "methods": ("behavior", "time", "time-all", "pivae", "linear", "lda", "permuted",
                     "shifted", "untrained", "no-embedding", "chance"),
         "tasks": ("position", "direction", "active-passive", "position-all", "direction-all",
-                  *(f"monkey-{m}-{c}" for m in "ks" for c in ("active", "passive", "joint", "all")),
-                  *(f"m1-{part}-{what}" for part in ("tr", "te") for what in ("velocity", "target"))),
+                  *(f"monkey-{name}-{kind}" for name in "ks"
+                    for kind in ("active", "passive", "joint", "all")),
+                  *(f"m1-{part}-{kind}" for part in ("tr", "te")
+                    for kind in ("velocity", "target"))),
     }  # fmt: skip
     PRESETS: ClassVar = {
         "smoke": {
             "tasks": ("position", "direction", "active-passive", "monkey-k-active",
                       "m1-te-velocity", "m1-te-target"),
             "dimensions": (3, 8), "control_dimension": 8, "max_iterations": 30,
-            "learning_rate": 3e-3, "batch_size": 128, "num_active": 40, "num_passive": 16,
+            "learning_rate": 3e-3, "other_iterations": 30, "other_learning_rate": 3e-3,
+            "batch_size": 128, "num_active": 40, "num_passive": 16,
             "num_units": 30, "num_seeds": 1, "neighbors": (9, 100), "decoder_step": 10,
             "test_step": 20, "num_folds": 1, "pivae_epochs": 1, "pivae_step": 60,
             "pivae_samples": 4,
         },
         "quick": {
-            "tasks": tuple(name for name in CHOICES["tasks"] if name != "position-all"),
-            "dimensions": (3, 16), "max_iterations": 800, "learning_rate": 1e-3, "num_seeds": 2,
-            "num_active": 96, "num_passive": 64, "neighbors": (1, 9, 49, 196, 400),
-            "decoder_step": 5, "test_step": 10, "num_folds": 2, "pivae_epochs": 4,
-            "pivae_step": 30, "pivae_samples": 20,
+            "tasks": ("position", "direction", "active-passive", "direction-all",
+                      "monkey-k-active", "monkey-k-all", "monkey-s-all", "m1-tr-velocity",
+                      "m1-te-velocity", "m1-te-target"),
+            "dimensions": (3, 16), "max_iterations": 600, "learning_rate": 1e-3,
+            "other_iterations": 300, "batch_size": 256, "num_seeds": 2, "num_active": 96,
+            "num_passive": 64, "neighbors": (1, 9, 49, 196, 400), "decoder_step": 5,
+            "test_step": 10, "num_folds": 2, "pivae_epochs": 2, "pivae_step": 30,
+            "pivae_samples": 20,
         },
         "paper": {},
     }  # fmt: skip
@@ -243,6 +251,8 @@ class PrimateConfig(ExperimentConfig):
     control_dimension: int = 16
     max_iterations: int = 10_000
     learning_rate: float = 1e-4
+    other_iterations: int = 1500
+    other_learning_rate: float = 1e-3
     temperature: float = 1.0
     batch_size: int = 512
     time_offsets: int = 10

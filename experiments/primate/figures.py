@@ -40,7 +40,7 @@ def draw_figures(config: PrimateConfig, folder: Path, done: Done, rows: Rows) ->
     makers: dict[str, tuple[Callable[..., Canvas | None], str, str]] = {
         "dimensions": (
             _dimensions, f"{who}: decoding over dimensions",
-            "Held-out trials; one point for each seed, lines are means of the other rows (Fig. 3h).",
+            "Held-out trials; one point for each seed, lines are the other rows (Fig. 3h).",
         ),
         "paths": (
             _paths, f"{who}: hand paths",
@@ -77,7 +77,8 @@ def draw_figures(config: PrimateConfig, folder: Path, done: Done, rows: Rows) ->
             title = {"area2": who, "monkey": "Monkeys K and S", "m1": "M1"}[recording]
             figures.append(
                 Figure(
-                    path, f"{title}: all rows",
+                    path,
+                    f"{title}: all rows",
                     "One point for each seed; grey: controls. R² below -100 % is not shown.",
                 )
             )
@@ -87,7 +88,9 @@ def draw_figures(config: PrimateConfig, folder: Path, done: Done, rows: Rows) ->
 def embeddings(config: PrimateConfig, folder: Path, done: Done) -> list[dict[str, Any]]:
     """Writes the embeddings of held-out trials that a report lets one turn."""
     found = []
-    groups = dict.fromkeys(part.values["group"] for part in done.values() if "group" in part.values)
+    groups = dict.fromkeys(
+        part.values["group"] for part in done.values() if "group" in part.values
+    )
     smallest = min(config.dimensions)
     for group in groups:
         for method in (f"behavior-{smallest}", "time", "permuted"):
@@ -96,7 +99,8 @@ def embeddings(config: PrimateConfig, folder: Path, done: Done) -> list[dict[str
                 continue
             points = arrays["embedding"]
             labels = {
-                name: value[: len(points)] for name, value in _colours(arrays, TASKS[group]).items()
+                name: value[: len(points)]
+                for name, value in _colours(arrays, TASKS[group]).items()
             }
             title = f"{name_of(config, TASKS[group])}; {METHODS[method].title}, held out"
             units = {"Hand x": "cm", "Hand y": "cm", "Time": "s"}
@@ -313,5 +317,3 @@ def _best(config: PrimateConfig) -> int:
 
 def _who(config: PrimateConfig) -> str:
     return "Simulated monkey" if config.source == "simulated" else "Area 2"
-
-

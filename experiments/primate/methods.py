@@ -99,13 +99,16 @@ def run_folds(
 
 def encoder(config: PrimateConfig, task: Task, size: int, seed: int, by_time: bool) -> CEBRA:
     """Returns the untrained estimator of a row."""
+    steps, rate = config.max_iterations, config.learning_rate
+    if task.recording != "area2":
+        steps, rate = config.other_iterations, config.other_learning_rate
     return CEBRA(
         model_architecture=task.architecture,
         num_hidden_units=NUM_UNITS,
         output_dimension=size,
         batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        max_iterations=config.max_iterations,
+        learning_rate=rate,
+        max_iterations=steps,
         temperature=config.temperature,
         # bins of M1 are 200 ms long
         time_offsets=1 if task.recording == "m1" else config.time_offsets,
@@ -114,9 +117,7 @@ def encoder(config: PrimateConfig, task: Task, size: int, seed: int, by_time: bo
     )
 
 
-def _answer(
-    config: PrimateConfig, task: Task, fold: Fold, method: str, seed: int
-) -> Answer:
+def _answer(config: PrimateConfig, task: Task, fold: Fold, method: str, seed: int) -> Answer:
     rows = thinned(fold.test, config.test_step)
     if method == "chance":
         predicted = chance_prediction(fold.train.labels[task.label], len(rows))

@@ -44,7 +44,9 @@ def neighbor_predictions(
         _of_chunk(points[first : first + size] @ train.T, label, counts)
         for first in range(0, len(points), size)
     ]
-    return {k: np.concatenate([chunk[place] for chunk in chunks]) for place, k in enumerate(counts)}
+    return {
+        k: np.concatenate([chunk[place] for chunk in chunks]) for place, k in enumerate(counts)
+    }
 
 
 def choose_and_predict(

@@ -12,7 +12,7 @@ from experiments.common import Finished, Number
 from experiments.common.statistics import anova, stats_table, tukey
 from experiments.primate.methods import METHODS
 from experiments.primate.parts import TRANSFERRED
-from experiments.primate.tasks import area2_is_there
+from experiments.primate.tasks import TASKS, area2_is_there, tasks_of
 
 __all__ = ["EXPECTED", "NUMBERS", "protocol", "statistics"]
 
@@ -32,10 +32,13 @@ NUMBERS = {
 
 def protocol(config: PrimateConfig) -> list[str]:
     """Returns how training and test were done."""
+    steps, rate = config.max_iterations, config.learning_rate
+    if not any(TASKS[name].recording == "area2" for name in tasks_of(config)):
+        steps, rate = config.other_iterations, config.other_learning_rate
     notes = [
-        f"{config.max_iterations} steps of batch {config.batch_size}, learning rate "
-        f"{config.learning_rate:g}, temperature {config.temperature:g}; counts smoothed by a "
-        f"Gaussian of {1000 * config.smoothing_s:g} ms within the trial, past and future.",
+        f"{steps} steps of batch {config.batch_size}, learning rate {rate:g}, temperature "
+        f"{config.temperature:g}; counts smoothed by a Gaussian of "
+        f"{1000 * config.smoothing_s:g} ms within the trial, past and future.",
         "Whole trials are for training, validation or test. Encoder and decoder learn from the "
         "training trials; k of the nearest neighbours, penalties and the epoch of conv-pi-VAE "
         "are chosen on the validation trials; each part is embedded apart, windows stay inside "
@@ -46,9 +49,10 @@ def protocol(config: PrimateConfig) -> list[str]:
     ]
     if config.source == "real":
         notes += [
-            f"Monkeys K and S: bins from 300 to 599 ms, {config.num_folds} of 8 folds, each with "
-            "every direction once; conditions bear the names of the source, which are not the "
-            "same in both animals.",
+            f"Monkeys K and S, M1: {config.other_iterations} steps, learning rate "
+            f"{config.other_learning_rate:g}. K and S: bins from 300 to 599 ms, "
+            f"{config.num_folds} of 8 folds, each with every direction once; conditions "
+            "bear the names of the source, which are not the same in both animals.",
             "M1: the last 20 % of the time are for test, of the rest the last 20 % for "
             "validation, with gaps; bins of 200 ms, the encoder sees five.",
         ]

@@ -1,4 +1,4 @@
-"""Can hand position, direction, and active from passive movement be read from the embedding?
+"""Can hand position, direction, and active or passive be read from the embedding?
 
     python -m experiments.primate.run_experiment
     python -m experiments.primate.run_experiment --data-root ../shared/data --preset quick
@@ -41,7 +41,7 @@ def summarise(config: PrimateConfig, done: Mapping[str, Finished], folder: Path)
 EXPERIMENT = Experiment(
     name="primate",
     title="Reaching macaques",
-    question="Can position, direction, and active from passive movement be read from the embedding?",
+    question="Can position, direction, and active or passive be read from the embedding?",
     config=PrimateConfig,
     parts=parts,
     summarise=summarise,
@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     expected=EXPECTED,
     simulated="area 2 of a monkey that reaches and is pushed, rates calibrated on two other "
     "monkeys, tuning on what linear decoders reach in the paper",
-    core_minutes={"smoke": 0.5, "quick": 6, "paper": 2400},
+    core_minutes={"smoke": 0.4, "quick": 6, "paper": 1300},
     recordings=recordings,
 )
 

@@ -25,7 +25,17 @@ from cebra_ethan.models.model import resolve_offset
 from cebra_ethan.types import Label, Recording
 from config import PrimateConfig
 
-__all__ = ["TASKS", "Fold", "Task", "area2_is_there", "folds", "joined", "tasks_of", "thinned", "transfer_fold"]
+__all__ = [
+    "TASKS",
+    "Fold",
+    "Task",
+    "area2_is_there",
+    "folds",
+    "joined",
+    "tasks_of",
+    "thinned",
+    "transfer_fold",
+]
 
 WINDOW_S = (0.3, 0.599)  # of a trial of K and S; nothing is known of the direction before 0.2 s
 NUM_FOLDS = 8  # as many as there are trials of a direction in a condition
