@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class Number:
     scale: float = 1.0
 
 
+@runtime_checkable
 class Describes(Protocol):
     """What a table of methods must say of each row; `RowInfo` does, and any class with these."""
 
