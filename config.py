@@ -225,8 +225,8 @@ class PrimateConfig(ExperimentConfig):
         "smoke": {
             "tasks": ("position", "direction", "active-passive", "monkey-k-active",
                       "m1-te-velocity", "m1-te-target"),
-            "dimensions": (3, 8), "control_dimension": 8, "max_iterations": 30,
-            "learning_rate": 3e-3, "other_iterations": 30, "other_learning_rate": 3e-3,
+            "dimensions": (3, 8), "control_dimension": 8, "max_iterations": 20,
+            "learning_rate": 3e-3, "other_iterations": 20, "other_learning_rate": 3e-3,
             "batch_size": 128, "num_active": 40, "num_passive": 16,
             "num_units": 30, "num_seeds": 1, "neighbors": (9, 100), "decoder_step": 10,
             "test_step": 20, "num_folds": 1, "pivae_epochs": 1, "pivae_step": 60,

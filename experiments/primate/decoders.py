@@ -14,6 +14,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 
 from cebra_ethan.baselines.pivae import PiVAE
+from cebra_ethan.datasets.primate import BIN_S
 from cebra_ethan.metrics.decoders import DECODERS, fit_decoder, predict_label
 from cebra_ethan.metrics.scores import score_predictions
 from cebra_ethan.types import Label, Recording
@@ -25,7 +26,6 @@ __all__ = ["ALPHAS", "lda", "linear", "pivae"]
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-6, 2, 9))  # the paper's range
 GRID_CM = 13  # candidate positions of conv-pi-VAE: every cm from -13 to 13, as in the paper
 PIVAE_RATE, PIVAE_BATCH = 5e-4, 600
-BIN_S_SMOOTHED = 0.001
 
 Predicted = Shaped[np.ndarray, "rows *columns"]
 
@@ -33,8 +33,8 @@ Predicted = Shaped[np.ndarray, "rows *columns"]
 def linear(config: PrimateConfig, task: Task, fold: Fold) -> tuple[Predicted, dict[str, Any]]:
     """Reads the label by a lasso, or classes by ridge classification, from all neurons of a bin.
 
-    M1 gets the square root of its counts. A penalty that does not converge is passed over only
-    if another does better on the validation trials.
+    M1 gets the square root of its counts. A penalty that does not converge is judged like any
+    other, on the validation trials.
     """
     rows = thinned(fold.train, config.decoder_step)
     x, y = _activity(fold.train)[rows], fold.train.labels[task.label][rows]
@@ -84,7 +84,7 @@ def pivae(
     `2 sqrt(pi) s`.
     """
     known = joined([fold.train, fold.valid])
-    scale = 2 * np.sqrt(np.pi) * config.smoothing_s / BIN_S_SMOOTHED
+    scale = 2 * np.sqrt(np.pi) * config.smoothing_s / BIN_S
     model = PiVAE(
         n_components=config.control_dimension,
         window_bins=10,
@@ -114,7 +114,7 @@ def _candidates(label: Label) -> Shaped[np.ndarray, "candidates *columns"]:
 
 def _activity(part: Recording) -> Float[np.ndarray, "time neurons"]:
     values = part.neural.numpy().astype(np.float64)
-    return np.sqrt(values) if thinned(part, 2).size == len(part) else values
+    return np.sqrt(values) if part.bin_s is not None and part.bin_s > 0.01 else values
 
 
 def _trial_counts(

@@ -89,7 +89,7 @@ def run_folds(
     }
     kind = parts[0].labels[task.label].kind
     true = Label(labels[task.label], kind, name=task.label)
-    result = _scores(true, predicted, counted, trial, task) | dict(_averages(answers))
+    result = _scores(true, predicted, counted, task) | dict(_averages(answers))
     if kind == "categorical" and "time" in labels:
         result |= _over_time(labels, predicted, counted, trial, task)
     if seed == 0:
@@ -187,9 +187,7 @@ def _trial_numbers(part: Recording) -> np.ndarray:
     return numbers
 
 
-def _scores(
-    true: Label, predicted: np.ndarray, counted: np.ndarray, trial: np.ndarray, task: Task
-) -> dict[str, Any]:
+def _scores(true: Label, predicted: np.ndarray, counted: np.ndarray, task: Task) -> dict[str, Any]:
     scores = score_predictions(true[np.flatnonzero(counted)], predicted[counted])
     if true.kind != "categorical":
         error = "median_cm_s" if task.unit == "cm/s" else "median_cm"
