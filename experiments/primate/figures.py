@@ -24,6 +24,11 @@ Rows = Sequence[Mapping[str, Any]]
 Done = Mapping[str, Finished]
 
 _LINES = {"time": "-.", "pivae": "-", "linear": "--", "no-embedding": ":"}
+_QUANTITY = {
+    "r2": "R²",
+    "accuracy": "Accuracy of a bin",
+    "trial_accuracy": "Accuracy of a trial's vote",
+}
 _SMOOTHED = {"behavior": ACCENT, "pivae": "#D55E00", "linear": "#009E73", "permuted": MUTED}
 
 
@@ -273,10 +278,12 @@ def _bars(config: PrimateConfig, rows: Rows) -> Canvas:
         for place, group in enumerate(groups):
             axes = figure.add_subplot(lines, columns, place + 1)
             own, number = [row for row in rows if row["group"] == group], _number(TASKS[group])
+            if TASKS[group].recording == "monkey":  # as LDA, which answers once for a trial
+                number = "trial_accuracy"
             plot_errors(
                 {row["title"]: [100 * seed[number] for seed in row["seeds"]] for row in own},
                 controls=[row["title"] for row in own if row["kind"] == "control"],
-                quantity="R²" if number == "r2" else "Accuracy of a bin",
+                quantity=_QUANTITY[number],
                 unit="%",
                 ax=axes,
                 title=name_of(config, TASKS[group]),
