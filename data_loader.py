@@ -13,6 +13,12 @@ __all__ = ["RECORDINGS", "load"]
 RECORDINGS = {
     ("hippocampus", "simulated"): ("rat-simulated",),
     ("hippocampus", "real"): ("rat-achilles", "rat-buddy"),
+    ("primate", "simulated"): ("reaching-simulated",),
+    ("primate", "real"): (
+        *(f"macaque-{name}-{kind}" for name in "ks" for kind in ("active", "passive", "joint")),
+        "macaque-m1-tr",
+        "macaque-m1-te",
+    ),
 }
 """(experiment, source) to the rows of `cebra_ethan.datasets.DATASETS`."""
 
