@@ -235,11 +235,11 @@ class MultiSessionConfig(ExperimentConfig):
     FRACTIONS: ClassVar = ("test_fraction", "valid_fraction")
     PRESETS: ClassVar = {
         "smoke": {
-            "num_seeds": 1, "num_bins": (1500, 1300, 1200), "num_neurons": (30, 24, 20),
-            "single_iterations": 60, "joint_iterations": 60, "checkpoint_every": 30,
-            "batch_size": 96, "learning_rate": 2e-3, "output_dimension": 3, "sizes": (8, 32),
-            "adapt_iterations": 50, "pretrain_iterations": 60, "pretrain_batch_size": 96,
-            "pretrain_learning_rate": 2e-3, "adapt_learning_rate": 1e-3, "bin_edges": 24,
+            "num_seeds": 1, "num_bins": (1200, 1100, 1000), "num_neurons": (30, 24, 20),
+            "single_iterations": 30, "joint_iterations": 30, "checkpoint_every": 15,
+            "batch_size": 64, "learning_rate": 4e-3, "output_dimension": 3, "sizes": (8, 32),
+            "adapt_iterations": 50, "pretrain_iterations": 30, "pretrain_batch_size": 64,
+            "pretrain_learning_rate": 4e-3, "adapt_learning_rate": 1e-3, "bin_edges": 24,
         },
         "quick": {
             "num_seeds": 2, "num_bins": (4000, 3500, 3000, 3000), "num_neurons": (80, 48, 60, 50),
@@ -247,6 +247,12 @@ class MultiSessionConfig(ExperimentConfig):
             "batch_size": 256, "learning_rate": 1e-3, "output_dimension": 3, "sizes": (8, 32),
             "adapt_iterations": 500, "pretrain_iterations": 500, "pretrain_batch_size": 256,
             "pretrain_learning_rate": 1e-3, "bin_edges": 50,
+        },
+        # The settings of the paper's demos: trains on a CPU, where `paper` wants a GPU.
+        "demo": {
+            "num_seeds": 3, "single_iterations": 3000, "joint_iterations": 3000,
+            "batch_size": 512, "learning_rate": 3e-4, "output_dimension": 3, "sizes": (8, 32),
+            "adapt_iterations": 1000, "pretrain_iterations": 3000, "bin_edges": 50,
         },
         "paper": {},
     }  # fmt: skip

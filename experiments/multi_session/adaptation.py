@@ -106,9 +106,7 @@ def run_adaptation(config: MultiSessionConfig, adapted_group: str, seed: int) ->
     return {"arms": arms, "held_out": held_out.name, "trained_on": [one.name for one in others]}
 
 
-def _fitted(
-    config: MultiSessionConfig, others: list[Session], seed: int, **changes: Any
-) -> CEBRA:
+def _fitted(config: MultiSessionConfig, others: list[Session], seed: int, **changes: Any) -> CEBRA:
     settings = {
         "output_dimension": config.adapt_dimension,
         "batch_size": config.pretrain_batch_size,
@@ -163,9 +161,7 @@ def _adapted(
         max_adapt_iterations=config.adapt_iterations, learning_rate=config.adapt_learning_rate
     )
     every = math.gcd(EVERY, config.adapt_iterations)
-    model.adapt(
-        held_out.train.neural, y, freeze=freeze, callback=look, callback_frequency=every
-    )
+    model.adapt(held_out.train.neural, y, freeze=freeze, callback=look, callback_frequency=every)
     seconds[0] = 0.0
     result: dict[str, Any] = {"steps": steps, "errors_cm": errors, "seconds": seconds}
     for step in READ_AT:

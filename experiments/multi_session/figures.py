@@ -197,10 +197,12 @@ def _adaptation(rows: Sequence[Row], title: str) -> Drawing | None:
                 level = by_arm[arm]["values"]["median_cm"]["mean"]
                 ax.axhline(level, color="black", lw=0.8, dashes=dashes, label=ARMS[arm].title)
         top = max(float(np.max(line.get_ydata())) for line in ax.lines)
-        ax.set(xlabel="Training step", ylabel="Median error (cm)", title=title, ylim=(0, 1.05 * top))
+        ax.set(
+            xlabel="Training step", ylabel="Median error (cm)", title=title, ylim=(0, 1.05 * top)
+        )
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         if longest > _INSET_STEPS:
-            inset = ax.inset_axes((0.45, 0.5, 0.52, 0.46))
+            inset = ax.inset_axes((0.45, 0.42, 0.52, 0.42))
             _adaptation_lines(inset, by_arm, arms)
             inset.set(xlim=(0, _INSET_STEPS), title=f"First {_INSET_STEPS} steps")
             inset.tick_params(labelsize=7)

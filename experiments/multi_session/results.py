@@ -17,7 +17,16 @@ from experiments.multi_session.curves import matched_values
 from experiments.multi_session.methods import METHODS
 from experiments.multi_session.sessions import TITLES
 
-__all__ = ["EXPECTED", "NUMBERS", "mean_matrix", "protocol", "size_values", "statistics", "table_rows", "unseen"]
+__all__ = [
+    "EXPECTED",
+    "NUMBERS",
+    "mean_matrix",
+    "protocol",
+    "size_values",
+    "statistics",
+    "table_rows",
+    "unseen",
+]
 
 EXPECTED = Path(__file__).with_name("expected.toml")
 
@@ -33,13 +42,13 @@ def _cm(title: str) -> Number:
 
 
 NUMBERS = {
-    "consistency_train": _percent("consistency, training, place x direction"),
-    "consistency_train_position": _percent("training, place"),
-    "consistency_test": _percent("consistency, held out, place x direction"),
-    "consistency_test_position": _percent("held out, place"),
-    "consistency_test_folds": _percent("held out, bins held out too"),
-    "consistency_matched": _percent("consistency, training, at one decoding error"),
-    "error_matched_cm": _cm("the error at which it is read"),
+    "consistency_train": _percent("consistency, training"),
+    "consistency_train_position": _percent("training, place only"),
+    "consistency_test": _percent("consistency, held out"),
+    "consistency_test_position": _percent("held out, place only"),
+    "consistency_test_folds": _percent("held-out bins"),
+    "consistency_matched": _percent("training, at one error"),
+    "error_matched_cm": _cm("that error"),
     "median_cm": _cm("median error"),
     "mean_cm": _cm("mean error"),
     "r2": Number("position R²"),
@@ -97,9 +106,7 @@ def statistics(
     return found
 
 
-def _joint_minus_single(
-    rows: Sequence[Mapping[str, Any]], group: str
-) -> list[dict[str, Any]]:
+def _joint_minus_single(rows: Sequence[Mapping[str, Any]], group: str) -> list[dict[str, Any]]:
     """Returns in one sentence what joint training gained and cost, whichever way it went."""
     found = {row["method"]: row["values"] for row in rows if row["group"] == group}
     if not {"joint", "single"} <= found.keys():

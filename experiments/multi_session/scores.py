@@ -15,7 +15,15 @@ from config import MultiSessionConfig
 from experiments.common.controls import chance_scores
 from experiments.multi_session.sessions import Session
 
-__all__ = ["BINNINGS", "Points", "consistency", "decoding", "matrices", "median_error_cm", "scored"]
+__all__ = [
+    "BINNINGS",
+    "Points",
+    "consistency",
+    "decoding",
+    "matrices",
+    "median_error_cm",
+    "scored",
+]
 
 Points = tuple[np.ndarray, np.ndarray]
 """The embeddings of the training and of the test part of a session."""
@@ -137,9 +145,7 @@ def scored(
     return result
 
 
-def _score(
-    config: MultiSessionConfig, points: Points | None, train: Label, test: Label
-) -> Scores:
+def _score(config: MultiSessionConfig, points: Points | None, train: Label, test: Label) -> Scores:
     if points is None:
         return chance_scores(train, test)
     return decode(
