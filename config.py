@@ -196,7 +196,6 @@ class MultiSessionConfig(ExperimentConfig):
     Args:
         groups: Sets of sessions, rows of `SOURCES`; `None` takes all of the source.
         methods: Rows of `experiments.multi_session.methods.METHODS`.
-        arms: Rows of `experiments.multi_session.adaptation.ARMS`.
         num_bins: Bins of each simulated rat; the first two lengths are those of the real rats.
         num_neurons: Neurons of each simulated rat.
         single_iterations: Training steps of a session alone (Extended Data Fig. 7c).
@@ -227,10 +226,6 @@ class MultiSessionConfig(ExperimentConfig):
             "joint", "joint-shared", "single", "time", "time-all", "permuted", "shifted",
             "single-permuted", "single-shifted", "untrained", "no-embedding", "chance",
         ),
-        "arms": (
-            "pretrained-full", "pretrained-input", "scratch-full", "scratch-input", "permuted",
-            "shifted", "untrained", "no-embedding", "chance",
-        ),
     }  # fmt: skip
     FRACTIONS: ClassVar = ("test_fraction", "valid_fraction")
     PRESETS: ClassVar = {
@@ -242,24 +237,25 @@ class MultiSessionConfig(ExperimentConfig):
             "pretrain_learning_rate": 4e-3, "adapt_learning_rate": 1e-3, "bin_edges": 24,
         },
         "quick": {
-            "num_seeds": 2, "num_bins": (4000, 3500, 3000, 3000), "num_neurons": (80, 48, 60, 50),
-            "single_iterations": 500, "joint_iterations": 500, "checkpoint_every": 100,
-            "batch_size": 256, "learning_rate": 1e-3, "output_dimension": 3, "sizes": (8, 32),
-            "adapt_iterations": 500, "pretrain_iterations": 500, "pretrain_batch_size": 256,
-            "pretrain_learning_rate": 1e-3, "bin_edges": 50,
+            "num_seeds": 2, "num_bins": (4000, 3500, 3000), "num_neurons": (80, 48, 60),
+            "single_iterations": 300, "joint_iterations": 300, "checkpoint_every": 100,
+            "batch_size": 256, "learning_rate": 2e-3, "output_dimension": 3, "sizes": (8, 32),
+            "adapt_iterations": 300, "pretrain_iterations": 300, "pretrain_batch_size": 256,
+            "pretrain_learning_rate": 2e-3, "adapt_learning_rate": 1e-3, "bin_edges": 50,
         },
-        # The settings of the paper's demos: trains on a CPU, where `paper` wants a GPU.
-        "demo": {
-            "num_seeds": 3, "single_iterations": 3000, "joint_iterations": 3000,
-            "batch_size": 512, "learning_rate": 3e-4, "output_dimension": 3, "sizes": (8, 32),
-            "adapt_iterations": 1000, "pretrain_iterations": 3000, "bin_edges": 50,
+        # Three dimensions and small batches: trains on a CPU, where `paper` wants a GPU.
+        "recipe": {
+            "num_seeds": 3, "single_iterations": 1500, "joint_iterations": 1500,
+            "checkpoint_every": 250, "batch_size": 512, "learning_rate": 1e-3,
+            "output_dimension": 3, "sizes": (8, 32), "adapt_iterations": 1000,
+            "adapt_learning_rate": 3e-4, "pretrain_iterations": 1500,
+            "pretrain_learning_rate": 1e-3, "bin_edges": 50,
         },
         "paper": {},
     }  # fmt: skip
 
     groups: tuple[str, ...] | None = None
     methods: tuple[str, ...] = CHOICES["methods"]
-    arms: tuple[str, ...] = CHOICES["arms"]
     num_seeds: int = 10
     num_bins: tuple[int, ...] = (10_178, 6_577, 8_000, 8_000)
     num_neurons: tuple[int, ...] = (120, 48, 90, 60)

@@ -95,8 +95,7 @@ def run_adaptation(config: MultiSessionConfig, adapted_group: str, seed: int) ->
         False: _fitted(config, others, seed, **_NOT_TRAINED),
     }
     arms = {}
-    for name in config.arms:
-        arm = ARMS[name]
+    for name, arm in ARMS.items():
         labels = shuffled(held_out.labels("train"), arm.shuffle, derive_seed(seed, len(others)))
         if arm.pretrained is None:
             points = _without_training(config, name, held_out, seed)

@@ -77,7 +77,7 @@ def table_rows(config: MultiSessionConfig, done: Done) -> list[dict[str, Any]]:
     rows = rows_of(seen, METHODS, NUMBERS)
     for group in config.chosen_groups:
         parts = [one for one in done.values() if one.values.get("adapted_group") == group]
-        for arm in config.arms:
+        for arm in ARMS:
             seeds = [one["arms"][arm] | {"seed": one["seed"]} for one in parts]
             rows.append(make_row(unseen(group), arm, ARMS[arm], seeds, NUMBERS))
     return rows
