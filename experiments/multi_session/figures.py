@@ -189,7 +189,7 @@ def _adaptation(rows: Sequence[Row], title: str) -> Drawing | None:
         return None
     longest = max(by_arm[arm]["seeds"][0]["steps"][-1] for arm in arms)
     with style():
-        figure = new_figure(7.6, 4.4)
+        figure = new_figure(7.6, 5.4)
         ax = figure.add_subplot()
         _adaptation_lines(ax, by_arm, arms)
         for arm, dashes in (("no-embedding", (1, 2)), ("chance", (5, 2))):
@@ -197,12 +197,12 @@ def _adaptation(rows: Sequence[Row], title: str) -> Drawing | None:
                 level = by_arm[arm]["values"]["median_cm"]["mean"]
                 ax.axhline(level, color="black", lw=0.8, dashes=dashes, label=ARMS[arm].title)
         top = max(float(np.max(line.get_ydata())) for line in ax.lines)
-        ax.set(
-            xlabel="Training step", ylabel="Median error (cm)", title=title, ylim=(0, 1.05 * top)
-        )
+        ax.set(xlabel="Training step", ylabel="Median error (cm)", title=title)
+        ax.set_ylim(0, 1.05 * top)
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         if longest > _INSET_STEPS:
-            inset = ax.inset_axes((0.45, 0.42, 0.52, 0.42))
+            ax.set_ylim(0, 1.9 * top)  # room above all lines, shuffled labels among them
+            inset = ax.inset_axes((0.3, 0.61, 0.67, 0.32))
             _adaptation_lines(inset, by_arm, arms)
             inset.set(xlim=(0, _INSET_STEPS), title=f"First {_INSET_STEPS} steps")
             inset.tick_params(labelsize=7)
