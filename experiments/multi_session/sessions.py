@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,8 @@ TITLES = {
     "days": "A mouse over eight days",
 }
 """What figures call each set of sessions."""
+
+_CALCIUM = ("mice", "days")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ def columns(labels: Mapping[str, Label]) -> np.ndarray:
 def sessions(config: MultiSessionConfig, group: str) -> tuple[Session, ...]:
     """Returns the sessions of a set.
 
+    Calcium events are in units of their standard deviation over bins and cells of the training
+    part; counts are as they are.
+
     Raises:
         FileNotFoundError: If a recording is not in the data folder.
     """
@@ -71,7 +76,12 @@ def sessions(config: MultiSessionConfig, group: str) -> tuple[Session, ...]:
     found = []
     for name, recording in _recordings(config, group).items():
         train, test = time_split(recording, config.test_fraction, gap)
-        found.append(Session(name, train, test, recording))
+        parts = [train, test, recording]
+        if group in _CALCIUM:
+            # amplitudes are near 0.02, so that biases outweigh them and training stands still
+            scale = train.neural.std()
+            parts = [replace(part, neural=part.neural / scale) for part in parts]
+        found.append(Session(name, *parts))
     return tuple(found)
 
 

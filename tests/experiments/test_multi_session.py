@@ -159,4 +159,6 @@ def test_real_sessions_have_the_sizes_they_should():
         pytest.skip("CEBRA_ETHAN_DATA does not name the folder of the real recordings")
     config = MultiSessionConfig.from_preset("smoke", source="real", data_root=root)
     numbers = {group: len(sessions(config, group)) for group in config.chosen_groups}
+    for session in sessions(config, "mice"):
+        assert float(session.train.neural.std()) == pytest.approx(1, rel=1e-3)
     assert numbers == {"rats": 2, "mice": 6, "days": 8}
