@@ -5,10 +5,10 @@ Run it; it prints one table for each task as it ends::
     python benchmarks/baselines.py                    # all tasks, seed 0
     python benchmarks/baselines.py --task curve --seed 1
 
-classes, curve: the two sets of pi-VAE (10,000 and 15,000 draws, 100 neurons), 100 epochs. The score
-is the R2 of ordinary least squares from two latents to the true ones, on all draws; a VAE with the
-same network and no labels is the control. `with labels` reads the labels of the draws it is scored
-on, as the figure of pi-VAE does.
+classes, curve: the two sets of pi-VAE (10,000 and 15,000 draws, 100 neurons), 100 epochs. The
+score is the R2 of ordinary least squares from two latents to the true ones, on all draws; a VAE
+with the same network and no labels is the control. `with labels` reads the labels of the draws it
+is scored on, as the figure of pi-VAE does.
 
 lorenz: 200 trials of 1 s, 30 neurons at 6 Hz. The score is the R2 of least squares from factors to
 the three variables; the control is a Gaussian filter of the counts, whose width is chosen by that

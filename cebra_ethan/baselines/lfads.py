@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InvalidParameterError
 from ..types import Recording
 from ..utils.device import resolve_device
-from ..utils.seeding import Streams, derive_seed, resolve_seed
+from ..utils.seeding import Streams, derive_seed, private_torch_rng, resolve_seed
 from .embedder import Embedder
 from .fitting import on_device
 from .lfads_network import LFADSNetwork, Sequence
@@ -171,13 +171,13 @@ class LFADS(Embedder):
             )
         self.random_state_ = resolve_seed(self.random_state)
         device = resolve_device(self.device)
-        source = torch.Generator().manual_seed(
-            derive_seed(self.random_state_, Streams.INITIALISATION)
-        )
-        network = LFADSNetwork(
-            *(recording.num_neurons, self.num_factors, self.num_encoder, self.num_generator),
-            *(self.num_initial, self.num_inputs, self.num_controller, source),
-        )
+        weights = derive_seed(self.random_state_, Streams.INITIALISATION)
+        with private_torch_rng(weights):  # layers draw weights when they are made, replaced below
+            network = LFADSNetwork(
+                *(recording.num_neurons, self.num_factors, self.num_encoder, self.num_generator),
+                *(self.num_initial, self.num_inputs, self.num_controller),
+                torch.Generator().manual_seed(weights),
+            )
         return LFADSTraining(
             network.to(device),
             on_device(recording, device),

@@ -19,7 +19,7 @@ from ..solver.embed import transform
 from ..solver.train import Losses
 from ..types import Batch, Recording
 from ..utils.device import resolve_device
-from ..utils.seeding import Streams, derive_seed, resolve_seed
+from ..utils.seeding import Streams, derive_seed, private_torch_rng, resolve_seed
 from .embedder import Embedder
 from .fitting import batch_of, epochs, num_steps, on_device, train_network
 from .labels import LabelCode
@@ -207,23 +207,24 @@ class PiVAE(Embedder):
         return chosen if isinstance(candidates, Mapping) else next(iter(chosen.values()))
 
     def _network(self, num_neurons: int, seed: int) -> PiVAENetwork:
-        prior: torch.nn.Module = StandardPrior(self.n_components)
-        if self._code is not None and self._code.num_classes is not None:
-            prior = ClassPrior(self._code.num_classes, self.n_components)
-        elif self._code is not None:
-            prior = ColumnPrior(self._code.num_columns, self.n_components)
         seed = derive_seed(seed, Streams.INITIALISATION)
-        return PiVAENetwork(
-            prior,
-            uses_labels=self._code is not None,
-            num_neurons=num_neurons,
-            num_latents=self.n_components,
-            num_units=self.num_units,
-            num_blocks=self.num_blocks,
-            span=self.window_bins,
-            poisson=self.likelihood == "poisson",
-            generator=torch.Generator().manual_seed(seed),
-        )
+        with private_torch_rng(seed):  # layers draw weights when they are made, replaced below
+            prior: torch.nn.Module = StandardPrior(self.n_components)
+            if self._code is not None and self._code.num_classes is not None:
+                prior = ClassPrior(self._code.num_classes, self.n_components)
+            elif self._code is not None:
+                prior = ColumnPrior(self._code.num_columns, self.n_components)
+            return PiVAENetwork(
+                prior,
+                uses_labels=self._code is not None,
+                num_neurons=num_neurons,
+                num_latents=self.n_components,
+                num_units=self.num_units,
+                num_blocks=self.num_blocks,
+                span=self.window_bins,
+                poisson=self.likelihood == "poisson",
+                generator=torch.Generator().manual_seed(seed),
+            )
 
     def _train(self, recording: Recording, label: Tensor, seed: int) -> None:
         network, offset = self.network_, self.network_.offset
