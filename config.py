@@ -221,7 +221,8 @@ class SyntheticConfig(ExperimentConfig):
     PRESETS: ClassVar = {
         "smoke": {
             "num_seeds": 1, "noises": ("poisson", "gaussian"), "num_mixings": 1,
-            "num_points": 600, "max_iterations": 150, "pivae_epochs": 3,
+            "noise_methods": ("behavior", "pi-vae", "permuted", *_METHODS[-4:]),
+            "num_points": 600, "max_iterations": 60, "pivae_epochs": 2,
             "lfads_trials": 1, "lfads_epochs": 1,
         },
         "quick": {

@@ -110,9 +110,7 @@ def _latents(config: SyntheticConfig, done: Done, rows: Sequence[Row], name: str
     return figure
 
 
-def _noise_latents(
-    config: SyntheticConfig, done: Done, rows: Sequence[Row], name: str
-) -> Any:
+def _noise_latents(config: SyntheticConfig, done: Done, rows: Sequence[Row], name: str) -> Any:
     """Draws CEBRA above pi-VAE, with the likelihood that the noise admits."""
     scores = {(row["group"], row["method"]): row["seeds"][0]["r2"] for row in rows}
     with style():
@@ -141,6 +139,11 @@ def _scatter(
     plot_embedding(
         points[::step], label, ax=axes, title=title, cmap="cool", s=3, colorbar=colorbar
     )
+    latent = truth.labels["latent"].values.numpy()
+    low, high = latent.min(axis=0), latent.max(axis=0)
+    margin = 0.04 * (high - low)  # one frame for all: a method that gives nothing back looks small
+    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
 
 
 def _strip_of_methods(rows: Sequence[Row], name: str) -> Any:
@@ -179,9 +182,9 @@ def _strip_of_noises(rows: Sequence[Row], name: str) -> Any:
 def _strip(axes: Axes, place: float, row: Row, color: str, width: float) -> None:
     values = 100 * np.array([part["r2"] for part in row["seeds"]])
     spread = np.linspace(-width, width, len(values)) if len(values) > 1 else np.zeros(1)
-    axes.scatter(place + spread, values, s=10, color=color, alpha=0.6, linewidths=0)
     ends = [place - 1.4 * width, place + 1.4 * width]
-    axes.plot(ends, 2 * [float(np.median(values))], color=_MEDIAN, lw=2)
+    axes.plot(ends, 2 * [float(np.median(values))], color=_MEDIAN, lw=2, zorder=1)
+    axes.scatter(place + spread, values, s=14, color=color, alpha=0.6, linewidths=0, zorder=2)
 
 
 def _percent(axes: Axes, names: Sequence[str], title: str) -> None:

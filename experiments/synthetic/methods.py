@@ -130,9 +130,7 @@ def _autolfads(recording: Recording, config: SyntheticConfig, seed: int) -> Poin
 
 
 def _pivae(likelihood: str) -> Callable[..., Mapping[str, Points]]:
-    def embed(
-        recording: Recording, config: SyntheticConfig, seed: int
-    ) -> Mapping[str, Points]:
+    def embed(recording: Recording, config: SyntheticConfig, seed: int) -> Mapping[str, Points]:
         settings = {**_SETTINGS["pi-vae"], "epochs": config.pivae_epochs}
         model = BASELINES["pi-vae"](
             likelihood=likelihood,
@@ -152,9 +150,7 @@ def _pivae(likelihood: str) -> Callable[..., Mapping[str, Points]]:
 
 def _on_everything(name: str) -> Callable[..., Points]:
     def embed(recording: Recording, config: SyntheticConfig, seed: int) -> Points:
-        model = BASELINES[name](
-            n_components=DIMENSIONS, random_state=seed, **_SETTINGS[name]
-        )
+        model = BASELINES[name](n_components=DIMENSIONS, random_state=seed, **_SETTINGS[name])
         return model.fit_transform(recording.neural)
 
     return embed

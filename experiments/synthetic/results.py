@@ -80,8 +80,8 @@ def protocol(config: SyntheticConfig) -> list[str]:
         "draw weights and batches.",
         f"CEBRA: {config.max_iterations} steps of batch 512, learning rate 1e-4, two dimensions, "
         f"euclidean, on the first {share} of the points; autoLFADS and PCA see the same points.",
-        f"pi-VAE is fitted to the first {share} and its epoch chosen on the others; UMAP and t-SNE "
-        "place all points at once. These rows are called transductive.",
+        f"pi-VAE is fitted to the first {share} and its epoch chosen on the others; UMAP and "
+        "t-SNE place all points at once. These rows are called transductive.",
         "R²: ordinary least squares from embedding to true latent, fitted and scored on all "
         f"points (paper). On the last points: fitted on the first {share}, scored on the others.",
         "pi-VAE with labels, as published, reads the labels of the points that it places; the row "
