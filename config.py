@@ -228,7 +228,7 @@ class SyntheticConfig(ExperimentConfig):
         "quick": {
             "num_seeds": 3, "noises": ("poisson", "gaussian"), "noise_seeds": 2,
             "num_mixings": 1, "num_points": 5000, "pivae_epochs": 30,
-            "lfads_trials": 1, "lfads_epochs": 10,
+            "lfads_trials": 1, "lfads_epochs": 30,
         },
         "paper": {},
     }  # fmt: skip
@@ -244,7 +244,7 @@ class SyntheticConfig(ExperimentConfig):
     max_iterations: int = 1000
     pivae_epochs: int = 100
     lfads_trials: int = 8
-    lfads_epochs: int = 200
+    lfads_epochs: int = 100
 
 
 EXPERIMENTS: Mapping[str, type[ExperimentConfig]] = {

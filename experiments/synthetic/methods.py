@@ -22,6 +22,15 @@ __all__ = ["METHODS", "SECOND", "Method", "num_training_points", "run_part"]
 DIMENSIONS = 2  # of the true latent, and of every embedding
 ARCHITECTURE = "offset1-model-mse"
 _SETTINGS = PAPER_SETTINGS["synthetic"]
+_LFADS = {
+    # Points have no order, so dynamics cannot carry the latent from one to the next: it must come
+    # in through inferred inputs, as many as it has dimensions. Short segments then lose nothing.
+    "num_inputs": DIMENSIONS,
+    "sequence_length": 10,
+    "overlap": 0,
+    "batch_size": 64,
+    "patience": 20,
+}
 
 Points = np.ndarray
 
@@ -122,7 +131,7 @@ def _untrained(recording: Recording, config: SyntheticConfig, seed: int) -> Poin
 def _autolfads(recording: Recording, config: SyntheticConfig, seed: int) -> Points:
     """Takes the points for bins in time, which they are not, as the paper does."""
     train = recording.neural[: num_training_points(recording, config)]
-    lfads = LFADS(epochs=config.lfads_epochs, device="cpu")
+    lfads = LFADS(epochs=config.lfads_epochs, device="cpu", **_LFADS)
     model = BASELINES["autolfads"](
         n_components=DIMENSIONS, lfads=lfads, n_trials=config.lfads_trials, random_state=seed
     )
