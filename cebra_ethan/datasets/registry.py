@@ -15,6 +15,8 @@ from ..types import Recording
 from .area2 import load_area2_bump, load_area2_published
 from .files import verified_path
 from .hc11 import load_dandi_000044, load_hc11, load_published_rat
+from .allen import MODALITIES, simulate_visual_population
+from .allen_npz import POOLS, load_movie_session, load_pooled_movie
 from .hippocampus import load_rat, simulate_rat
 from .macaque import CONDITIONS, M1_RECORDINGS, MONKEYS, load_m1, load_reaching_monkey
 from .mouse import MICE, load_mouse
@@ -50,9 +52,19 @@ def _session(
 def _activity(make: Callable[..., SyntheticData]) -> Callable[..., Recording]:
     """Gives the recording alone; its label `latent` is the truth."""
     return lambda *args, **options: make(*args, **options).recording
+def _pooled_movie(pool: str, root: str | os.PathLike[str] | None = None) -> Recording:
+    return load_pooled_movie(pool, root)[0]
+
+
+def _visual(modality: str, **options: Any) -> Recording:
+    population = simulate_visual_population(modalities=(modality,), **options)
+    return population.recordings[modality].recording
 
 
 DATASETS: Mapping[str, Callable[..., Recording]] = {
+    **{f"allen-{kind}-simulated": _simulated(partial(_visual, kind)) for kind in MODALITIES},
+    "allen-session-791319847": lambda root=None: load_movie_session(root).recording,
+    **{f"allen-pooled-{pool}": partial(_pooled_movie, pool) for pool in POOLS},
     **{f"mouse-{mouse}": partial(load_mouse, mouse) for mouse in MICE},
     "area2-bump": partial(load_area2_bump, None),
     "area2-bump-published": load_area2_published,
