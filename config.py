@@ -241,7 +241,7 @@ class MovieConfig(ExperimentConfig):
 
 _VISUAL_AREAS = ("VISp", "VISl", "VISal", "VISpm", "VISam", "VISrl")
 _SMALL_MOVIE: Mapping[str, Any] = {  # seconds, for the tests
-    "num_seeds": 1, "max_iterations": 60, "learning_rate": 3e-3, "num_hidden_units": 16,
+    "num_seeds": 1, "max_iterations": 40, "learning_rate": 3e-3, "num_hidden_units": 16,
     "batch_size": 128, "num_frames": 180, "num_scenes": 4, "num_repeats": 4, "num_pool": 60,
     "neighbors": (1, 9),
 }  # fmt: skip
@@ -272,7 +272,7 @@ class AllenConfig(MovieConfig):
     PRESETS: ClassVar = {
         "smoke": {
             **_SMALL_MOVIE,
-            "num_neurons": (10, 30), "dimensions": (3, 8), "control_dimension": 8,
+            "num_neurons": (30,), "dimensions": (8,), "control_dimension": 8,
             "areas": ("VISp", "VISrl"), "area_neurons": 20, "area_dimension": 8,
             "mouse_neurons": (30,),
         },

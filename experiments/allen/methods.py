@@ -129,7 +129,7 @@ def single_mouse(
     mouse = one_mouse(config, number, num_neurons)
     train, test = mouse.classes("frame")
     labels = {"features": features_of(mouse.train), "frame": train}
-    labels = shuffled(labels, method, seed)
+    labels = shuffled(labels, method, seed, mouse.train.segments)
     if method == "other-frames":
         # a frame keeps one row of features in all repeats, but that of another frame
         dealt = np.random.default_rng(seed).permutation(config.num_frames)
@@ -200,7 +200,9 @@ def _joint(
     config: AllenConfig, mice: Mapping[str, Mouse], dims: int, seed: int, method: str = ""
 ) -> dict[str, Sides]:
     labels = [
-        shuffled(features_of(mouse.train), method, seed + place * _MILLION)
+        shuffled(
+            features_of(mouse.train), method, seed + place * _MILLION, mouse.train.segments
+        )
         for place, mouse in enumerate(mice.values())
     ]
     model = make_encoder(config, config.window_frames, dims, seed)
