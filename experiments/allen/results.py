@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cebra_ethan.metrics.consistency import linear_r2
+from cebra_ethan.metrics.transfer import transfer_r2
 from config import AllenConfig
 from experiments.common import CONTROLS, Finished, Number, RowInfo, make_row
 from experiments.common.movie import MODALITIES
@@ -79,24 +80,35 @@ def area_scores(config: AllenConfig, done: Mapping[str, Finished], kind: str) ->
     Args:
         config: Of the experiment.
         done: Its parts.
-        kind: `"frames"`, means over training repeats, or `"held_out"`, the last repeat. Maps are
-            fitted where they are scored.
+        kind: `"frames"`: means over training repeats, scored where the map was fitted.
+            `"held_out"`: the last repeat, by the map of these means.
     """
     found: dict[str, list[np.ndarray]] = {training: [] for training in _TRAININGS}
     for seed in range(config.area_seeds):
         for training in _TRAININGS:
-            first, second = (
-                ("calcium", "neuropixels") if training == "joint" else ("first", "second")
-            )
+            two = ("calcium", "neuropixels") if training == "joint" else ("first", "second")
             sets = [done[f"areas-{training}-{area}-{seed}"].arrays for area in config.areas]
-            points = [
-                one[f"{name}_{kind}"].astype(np.float64)
-                for name in (first, second)
-                for one in sets
-            ]
-            whole, size = linear_r2(points), len(config.areas)
-            found[training].append((whole[:size, size:] + whole[size:, :size].T) / 2)
+            means, held_out = (
+                [[one[f"{name}_{part}"].astype(np.float64) for one in sets] for name in two]
+                for part in ("frames", "held_out")
+            )
+            size = len(config.areas)
+            if kind == "frames":
+                whole = linear_r2([*means[0], *means[1]])
+                matrix = (whole[:size, size:] + whole[size:, :size].T) / 2
+            else:
+                matrix = np.empty((size, size))
+                for i, j in np.ndindex(size, size):
+                    one, other = (means[0][i], held_out[0][i]), (means[1][j], held_out[1][j])
+                    matrix[i, j] = _transferred(one, other) / 2 + _transferred(other, one) / 2
+            found[training].append(matrix)
     return {training: np.stack(values) for training, values in found.items()}
+
+
+def _transferred(
+    source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]
+) -> float:
+    return transfer_r2(source[0], target[0], source[1], target[1])
 
 
 def area_rows(config: AllenConfig, scores: Mapping[str, AreaScores]) -> list[dict[str, Any]]:
@@ -126,16 +138,12 @@ def area_tests(config: AllenConfig, scores: AreaScores) -> list[dict[str, Any]]:
     """Returns Welch tests of the primary area with itself against it with others (Fig. 4k)."""
     if config.area_seeds < 2 or len(config.areas) < 2:
         return []
-    groups: dict[str, Sequence[float]] = {}
+    groups: dict[str, Any] = {}
     for training, matrix in scores.items():
         title = _TRAININGS[training]
-        groups[f"{title}: within"] = matrix[:, 0, 0].tolist()
-        groups[f"{title}: with others"] = np.concatenate(
-            [matrix[:, 0, 1:], matrix[:, 1:, 0]], axis=1
-        ).mean(axis=0).tolist()  # fmt: skip
-    pairs = [
-        (f"{title}: within", f"{title}: with others") for title in _TRAININGS.values()
-    ]  # fmt: skip
+        groups[f"{title}: within"] = matrix[:, 0, 0]
+        groups[f"{title}: with others"] = ((matrix[:, 0, 1:] + matrix[:, 1:, 0]) / 2).ravel()
+    pairs = [(f"{title}: within", f"{title}: with others") for title in _TRAININGS.values()]
     heading = f"{config.areas[0]} with itself against with other areas (R², mean of repeats)"
     return [pairwise_tests(groups, pairs, "Welch", "greater", title=heading)]
 
@@ -151,7 +159,7 @@ def protocol(config: AllenConfig) -> list[str]:
         "across them by the features.",
         "R² is that of linear maps (least squares with intercept), the mean of both directions: "
         "bin by bin where it was fitted, as published; of the means over repeats; and in the last "
-        "repeat, which neither the encoders nor the map have seen (areas: the map is fitted there).",
+        "repeat, which neither the encoders nor the map have seen (areas: the map of the means).",
         "Joint training draws both embeddings to the same labels: its R² on training bins says how "
         "well labels are learned, and only the repeat that was not seen says what is shared.",
         "Shifted labels: every repeat by a lag of its own, since a shift of all repeats alike would "
