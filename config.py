@@ -241,7 +241,7 @@ class MovieConfig(ExperimentConfig):
 
 _VISUAL_AREAS = ("VISp", "VISl", "VISal", "VISpm", "VISam", "VISrl")
 _SMALL_MOVIE: Mapping[str, Any] = {  # seconds, for the tests
-    "num_seeds": 1, "max_iterations": 40, "learning_rate": 3e-3, "num_hidden_units": 16,
+    "num_seeds": 1, "max_iterations": 20, "learning_rate": 3e-3, "num_hidden_units": 16,
     "batch_size": 128, "num_frames": 180, "num_scenes": 4, "num_repeats": 4, "num_pool": 60,
     "neighbors": (1, 9),
 }  # fmt: skip
@@ -312,16 +312,20 @@ class VideoDecodingConfig(MovieConfig):
         session_iterations: Training steps on the real session, whose bins last a second (ours).
         session_dimension: Dimensions of its embedding (ours).
         session_folds: Groups of repeats of the real session that test in turn (ours).
+        session_areas: Areas of the real session; `"visual"` takes all of visual cortex.
     """
 
-    CHOICES: ClassVar = {"areas": _VISUAL_AREAS}
+    CHOICES: ClassVar = {
+        "areas": _VISUAL_AREAS,
+        "session_areas": (*_VISUAL_AREAS, "visual", "CA1"),
+    }
     PRESETS: ClassVar = {
         "smoke": {
             **_SMALL_MOVIE,
-            "num_neurons": (20,), "windows_frames": (1, 10), "output_dimension": 8,
+            "num_neurons": (20,), "windows_frames": (10,), "output_dimension": 8,
             "areas": ("VISp", "VISrl"), "area_neurons": (20,), "layer_neurons": (20,),
             "dimensions": (3,), "session_iterations": 40, "session_dimension": 4,
-            "session_folds": 2,
+            "session_folds": 2, "session_areas": ("VISp", "CA1"),
         },
         "quick": {
             **_QUICK_MOVIE,
@@ -342,6 +346,7 @@ class VideoDecodingConfig(MovieConfig):
     session_iterations: int = 2000
     session_dimension: int = 16
     session_folds: int = 5
+    session_areas: tuple[str, ...] = CHOICES["session_areas"]
 
 
 EXPERIMENTS: Mapping[str, type[ExperimentConfig]] = {

@@ -50,8 +50,7 @@ def transfer_r2(
             f"{source.shape} and {target.shape}, {new_source.shape} and {new_target.shape}."
         )
     old_x, old_y, x, y = (
-        np.asarray(values, dtype=np.float64)
-        for values in (source, target, new_source, new_target)
+        np.asarray(values, dtype=np.float64) for values in (source, target, new_source, new_target)
     )
     x_mean, y_mean = old_x.mean(axis=0), old_y.mean(axis=0)
     weight = np.linalg.lstsq(old_x - x_mean, old_y - y_mean, rcond=None)[0]

@@ -68,8 +68,10 @@ def draw_figures(
     figures = []
     for name, (figure, title, caption) in drawn.items():
         if figure is not None:
+            heading = f"{title[0].upper()}{title[1:]} ({word})"
+            figure.suptitle(heading, fontsize=9)
             path = save_figure(figure, folder / f"{name}.png", dpi=150)
-            figures.append(Figure(path, f"{title[0].upper()}{title[1:]} ({word})", caption))
+            figures.append(Figure(path, heading, caption))
     return figures
 
 
@@ -84,7 +86,9 @@ def embeddings(config: AllenConfig, done: Done, folder: Path) -> list[dict[str, 
         training, modality = name.split("_")
         frame = np.arange(len(points), dtype=np.float64)
         title = f"{word}{_NAMES[modality]}, {training} training, {number} neurons, held out"
-        found.append(save_embedding(folder, name.replace("_", "-"), points, {"Frame": frame}, title))
+        found.append(
+            save_embedding(folder, name.replace("_", "-"), points, {"Frame": frame}, title)
+        )
     return found
 
 

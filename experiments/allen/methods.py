@@ -200,9 +200,7 @@ def _joint(
     config: AllenConfig, mice: Mapping[str, Mouse], dims: int, seed: int, method: str = ""
 ) -> dict[str, Sides]:
     labels = [
-        shuffled(
-            features_of(mouse.train), method, seed + place * _MILLION, mouse.train.segments
-        )
+        shuffled(features_of(mouse.train), method, seed + place * _MILLION, mouse.train.segments)
         for place, mouse in enumerate(mice.values())
     ]
     model = make_encoder(config, config.window_frames, dims, seed)

@@ -60,5 +60,7 @@ def _mice(config: AllenConfig) -> list[Part]:
             for seed in range(1 if method in _FIXED else config.control_seeds):
                 own = {"config": config, "number": number, "num_neurons": neurons}
                 own |= {"method": method, "seed": seed}
-                found.append(Part(f"mouse-{number + 1}-{method}-{seed}", methods.single_mouse, own))
+                found.append(
+                    Part(f"mouse-{number + 1}-{method}-{seed}", methods.single_mouse, own)
+                )
     return found

@@ -118,7 +118,10 @@ def area_rows(config: AllenConfig, scores: Mapping[str, AreaScores]) -> list[dic
 
     def row(method: str, training: str, select: Callable[[np.ndarray], Any]) -> dict[str, Any]:
         seeds = [
-            {name: float(np.mean(select(every[training][seed]))) for name, every in numbers.items()}
+            {
+                name: float(np.mean(select(every[training][seed])))
+                for name, every in numbers.items()
+            }
             for seed in range(config.area_seeds)
         ]
         return make_row("areas", method, info[method], seeds, NUMBERS)

@@ -15,7 +15,6 @@ from cebra_ethan.plots.style import style as house_style
 from config import VideoDecodingConfig
 from experiments.common import Figure, Finished, save_embedding
 from experiments.common.movie import MODALITIES, simulated_movie
-from experiments.video_decoding.session import SESSION_AREAS
 
 __all__ = ["draw_figures", "embeddings"]
 
@@ -67,13 +66,14 @@ def draw_figures(
                        "a dot for each seed, the most neurons (Fig. 5h)")  # fmt: skip
     drawn["dimensions"] = (_dimensions(config, rows), "dimensions of the embedding",
                            f"{bars} (ED Fig. 10g)")  # fmt: skip
-    drawn["session"] = (_session(rows), "the second of the movie, by area",
+    drawn["session"] = (_session(config, rows), "the second of the movie, by area",
                         "repeats that were not seen; dots are seeds")  # fmt: skip
     figures = []
     for name, (figure, title, caption) in drawn.items():
         if figure is not None:
-            path = save_figure(figure, folder / f"{name}.png", dpi=150)
             heading = f"{title[0].upper()}{title[1:]} ({word})"
+            figure.suptitle(heading, fontsize=9)
+            path = save_figure(figure, folder / f"{name}.png", dpi=150)
             figures.append(Figure(path, heading, f"{caption[0].upper()}{caption[1:]}."))
     return figures
 
@@ -123,9 +123,7 @@ def _line(axes: Axes, values: Mapping[Any, Any], method: str, places: Sequence[A
                       capsize=2)  # fmt: skip
 
 
-def _curves(
-    config: VideoDecodingConfig, rows: Sequence[Row], modality: str, number: str
-) -> Any:
+def _curves(config: VideoDecodingConfig, rows: Sequence[Row], modality: str, number: str) -> Any:
     windows = config.windows_frames
     with house_style():
         figure = new_figure(4.2 * len(windows) + 1.2, 3.6)
@@ -141,7 +139,8 @@ def _curves(
             if number != "frame_error":
                 axes.set_ylim(0, 1.02)
         several[0].set_ylabel(_QUANTITIES[number])
-        several[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        if drawn:
+            several[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure if drawn else None
 
 
@@ -199,10 +198,13 @@ def _areas(config: VideoDecodingConfig, rows: Sequence[Row]) -> Any:
             if there:
                 drawn = True
                 mean = [values["joint", n]["mean"] for n in there]
-                sd = [values["joint", n]["sd"] if values["joint", n]["n"] > 1 else 0 for n in there]
+                sd = [
+                    values["joint", n]["sd"] if values["joint", n]["n"] > 1 else 0 for n in there
+                ]
                 axes.errorbar(there, mean, sd, marker="o", ms=3, color=color, label=area)
         axes.set(xlabel="Neurons", ylabel=_QUANTITIES["frame_accuracy"], ylim=(0, 1.02))
-        axes.legend()
+        if drawn:
+            axes.legend()
     return figure if drawn else None
 
 
@@ -211,7 +213,9 @@ def _dimensions(config: VideoDecodingConfig, rows: Sequence[Row]) -> Any:
         figure = new_figure(4.8, 3.6)
         axes, drawn = figure.add_subplot(), False
         for modality, color in zip(MODALITIES, (ACCENT, CATEGORICAL[1]), strict=True):
-            values = _values(rows, "frame_accuracy", arm="dimensions", modality=modality, dims=None)
+            values = _values(
+                rows, "frame_accuracy", arm="dimensions", modality=modality, dims=None
+            )
             there = [d for d in config.dimensions if ("behavior", d) in values]
             if there:
                 drawn = True
@@ -219,7 +223,8 @@ def _dimensions(config: VideoDecodingConfig, rows: Sequence[Row]) -> Any:
                 axes.plot(there, mean, "o-", color=color, label=modality)
         axes.set(xlabel="Dimensions", ylabel=_QUANTITIES["frame_accuracy"], ylim=(0, 1.02))
         axes.set_xscale("log", base=2)
-        axes.legend()
+        if drawn:
+            axes.legend()
     return figure if drawn else None
 
 
@@ -241,22 +246,22 @@ def _bars(rows: Sequence[Row], arm: str, key: str) -> Any:
     return figure
 
 
-def _session(rows: Sequence[Row]) -> Any:
+def _session(config: VideoDecodingConfig, rows: Sequence[Row]) -> Any:
     values = _values(rows, "second_accuracy", arm="session", area=None)
     if not values:
         return None
     with house_style():
-        figure = new_figure(10.0, 3.8)
+        figure, places = new_figure(10.0, 3.8), config.session_areas
         axes = figure.add_subplot()
         methods = [name for name in _LINES if any(method == name for method, _ in values)]
         width = 0.85 / len(methods)
         for place, method in enumerate(methods):
             title, color, _ = _LINES[method]
-            x = np.arange(len(SESSION_AREAS)) + (place - len(methods) / 2 + 0.5) * width
-            mean = [values[method, area]["mean"] for area in SESSION_AREAS]
+            x = np.arange(len(places)) + (place - len(methods) / 2 + 0.5) * width
+            mean = [values[method, area]["mean"] for area in places]
             axes.bar(x, mean, width, label=title, color=color, alpha=0.8)
         axes.axhline(1 / 30, color="black", ls=":", lw=0.8)
-        axes.set_xticks(range(len(SESSION_AREAS)), SESSION_AREAS)
+        axes.set_xticks(range(len(places)), places)
         axes.set(ylabel="Right second of the movie", ylim=(0, 1.02))
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

@@ -75,7 +75,7 @@ def _setting_parts(
 
 def _session_parts(config: VideoDecodingConfig) -> list[Part]:
     found = []
-    for area in session.SESSION_AREAS:
+    for area in config.session_areas:
         for method in session.SESSION_METHODS:
             for seed in range(1 if method in ("no-embedding", "chance") else config.num_seeds):
                 own = {"config": config, "area": area, "method": method, "seed": seed}

@@ -28,9 +28,7 @@ from experiments.video_decoding.session import session
 __all__ = ["EXPERIMENT", "main", "run"]
 
 
-def summarise(
-    config: VideoDecodingConfig, done: Mapping[str, Finished], folder: Path
-) -> Summary:
+def summarise(config: VideoDecodingConfig, done: Mapping[str, Finished], folder: Path) -> Summary:
     """Returns the result table, the tests, and the figures."""
     rows = rows_of(several_rows(done.values()), METHODS, NUMBERS)
     return Summary(

@@ -23,9 +23,8 @@ from cebra_ethan.types import Recording
 from config import VideoDecodingConfig
 from experiments.common.controls import plain_points, shuffled, untrained_points
 
-__all__ = ["POOLS", "SESSION_AREAS", "SESSION_METHODS", "run_pool", "run_session", "session"]
+__all__ = ["POOLS", "SESSION_METHODS", "run_pool", "run_session", "session"]
 
-SESSION_AREAS = ("VISp", "VISl", "VISal", "VISpm", "VISam", "VISrl", "visual", "CA1")
 SESSION_METHODS = ("behavior", "time", "time-all", "permuted", "shifted", "untrained",
                    "no-embedding", "chance")  # fmt: skip
 POOLS = ("V1", "CA1")
@@ -71,11 +70,9 @@ def run_pool(config: VideoDecodingConfig, pool: str) -> dict[str, Any]:
     """Decodes averages over test repeats by the nearest average over training repeats."""
     train, test = load_pooled_movie(pool, config.data_root)
     second = test.labels["frame"].to_numpy()
-    scaled = [side.neural.double().numpy() for side in (train, test)]
-    centre, spread = scaled[0].mean(axis=0), scaled[0].std(axis=0)
-    first, other = ((side - centre) / np.where(spread > 0, spread, 1) for side in scaled)
-    distance = ((other[:, None] - first) ** 2).sum(axis=-1)
-    guess = second[distance.argmin(axis=1)]
+    first, other = plain_points([train, test], 1)
+    length = [np.linalg.norm(side, axis=1, keepdims=True) for side in (first, other)]
+    guess = second[((other / length[1]) @ (first / length[0]).T).argmax(axis=1)]
     key = {"group": f"pooled averages, {pool}", "seed": 0, "area": pool, "arm": "pool"}
     scores = {"second_accuracy": float((guess == second).mean()),
               "second_error": float(np.abs(guess - second).mean())}  # fmt: skip
