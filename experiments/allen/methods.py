@@ -1,4 +1,4 @@
-"""The science: encoders of two recording methods, trained apart or jointly, and what they share."""
+"""The science: encoders of two recording methods, apart or joint, and what they share."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ FOLDER = "allen_movie_one"
 SIMULATED = (
     "spike counts (Neuropixels) and calcium traces of one visual population that sees a simulated "
     "movie ten times, calibrated on Allen session 791319847 and on the published decoding; "
-    "features of frames are a fixed filter bank, a stand-in for DINO, and drive the population, so "
-    "what depends on the order of areas and layers was put in"
+    "features of frames are a fixed filter bank, a stand-in for DINO, and drive the population; "
+    "the order of areas and layers was put in"
 )
 
 Sides = tuple[np.ndarray, np.ndarray]

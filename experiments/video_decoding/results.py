@@ -48,8 +48,8 @@ def protocol(config: VideoDecodingConfig) -> list[str]:
             f"{config.session_dimension} dimensions; {config.session_folds} groups of its 20 "
             "repeats test in turn, and so do its two blocks; settings of decoders are chosen on "
             "the last training repeat.",
-            "Pooled averages: the nearest average (z-scored, euclidean) over other repeats; nothing "
-            "is trained.",
+            "Pooled averages: the nearest average over other repeats (square root of counts, "
+            "cosine); nothing is trained.",
             "It cannot be compared with published numbers, which resolve frames.",
         ]
     return [
@@ -62,8 +62,8 @@ def protocol(config: VideoDecodingConfig) -> list[str]:
         "No embedding is the mean of the population vector in the window that the encoder sees.",
         "Pseudo-mice are drawn with replacement (seeds 111, 222, ...); controls that must be "
         f"trained and CEBRA-Time have {config.control_seeds} seed(s).",
-        "Shifted labels: every repeat by a lag of its own, since a shift of all repeats alike would "
-        "only give the frames of the movie other names.",
+        "Shifted labels: every repeat by a lag of its own, since one lag for all would only give "
+        "the frames of the movie other names.",
     ]
 
 

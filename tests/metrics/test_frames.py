@@ -1,4 +1,4 @@
-"""Frames are decoded as scikit-learn does, settings are chosen on one repeat, errors are frames."""
+"""Frames are decoded as scikit-learn does, settings are chosen on one repeat."""
 
 import numpy as np
 import pytest
