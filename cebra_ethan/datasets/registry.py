@@ -12,11 +12,11 @@ from typing import Any
 
 from ..errors import InvalidParameterError
 from ..types import Recording
+from .allen import MODALITIES, simulate_visual_population
+from .allen_npz import POOLS, load_movie_session, load_pooled_movie
 from .area2 import load_area2_bump, load_area2_published
 from .files import verified_path
 from .hc11 import load_dandi_000044, load_hc11, load_published_rat
-from .allen import MODALITIES, simulate_visual_population
-from .allen_npz import POOLS, load_movie_session, load_pooled_movie
 from .hippocampus import load_rat, simulate_rat
 from .macaque import CONDITIONS, M1_RECORDINGS, MONKEYS, load_m1, load_reaching_monkey
 from .mouse import MICE, load_mouse

@@ -35,7 +35,7 @@ def draw_figures(
     drawn = {
         "curves": (
             _curves(config, rows, "r2"), "consistency against number of neurons",
-            "R² between calcium and Neuropixels, one grey for each dimension, error bars s.d. over "
+            "R² between calcium and Neuropixels, a grey for each dimension, error bars s.d. over "
             "seeds; dashed the controls (Fig. 4e, h).",
         ),
         "curves-held-out": (

@@ -163,8 +163,8 @@ def protocol(config: AllenConfig) -> list[str]:
         "R² is that of linear maps (least squares with intercept), the mean of both directions: "
         "bin by bin where it was fitted, as published; of the means over repeats; and in the last "
         "repeat, which neither the encoders nor the map have seen (areas: the map of the means).",
-        "Joint training draws both embeddings to the same labels: its R² on training bins says how "
-        "well labels are learned, and only the repeat that was not seen says what is shared.",
+        "Joint training draws both embeddings to the same labels: its R² on training bins says "
+        "how well labels are learned; only the repeat that was not seen says what is shared.",
         "Shifted labels: every repeat by a lag of its own, since one lag for all would only give "
         "the frames of the movie other names.",
         "Published encoders were trained on all ten repeats and saw Neuropixels at 120 Hz "
