@@ -231,7 +231,20 @@ def test_a_wrong_configuration_is_one_line_with_its_number(rat, tmp_path, mistak
         (["transform", "RAT", "RAT"], "transform needs --out"),
         (["transform", "RAT", "RAT", "--out", "x.png"], ".npy, .npz, .csv"),
         (["info", "nowhere"], "nowhere"),
-        (["fti"], "a command must be one of fit, transform, evaluate, info; got 'fti'"),
+        (["compare", "RAT"], "compare decodes labels; none were named"),
+        (["compare", "RAT", "--labels", "position", "--methods", "lda"], "--methods must be of"),
+        (["compare", "RAT", "--labels", "position", "--seeds", "0"], "--seeds must be at least 1"),
+        (["report"], "report needs runs; none was given"),
+        (["report", "."], "must hold results.json"),
+        (["report", ".", "--out", "x.pdf"], "--out must end in .html"),
+        (["data"], "data needs an action; none was given"),
+        (["data", "fly"], "action must be list or fetch or check; got 'fly'"),
+        (["data", "fetch"], "data fetch needs names"),
+        (["data", "list", "cat"], "name must be one of"),
+        (
+            ["fti"],
+            "a command must be one of fit, transform, evaluate, info, compare, report, data;",
+        ),
     ],
 )
 def test_mistakes_are_one_line(rat, tmp_path, mistake, arguments, expected):

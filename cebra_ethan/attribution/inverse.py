@@ -42,9 +42,10 @@ def least_squares_inverse(
     precision leaves more than that where its Jacobian has none, along an embedding of unit
     length, so this inverts rounding. The result is up to a million times as large, and its
     pattern is that of the rounding, which is larger for neurons with larger gradients: it scores
-    like a blurred gradient, better than `pseudo_inverse` and worse than the gradient itself.
-    With noise of the same size on every entry instead, it scores chance (docs/decisions.md, 18).
-    It is here to be compared with `cebra`; what is to be trusted is the gradient.
+    like a blurred gradient, better than `pseudo_inverse` and worse than the gradient itself. The
+    rounding alone scores still better, and with noise of the same size on every entry in its
+    place nothing is left (docs/decisions.md, 18). It is here to be compared with `cebra`; what
+    is to be trusted is the gradient.
 
     Args:
         maps: Matrices.
@@ -90,6 +91,10 @@ def inverses(
     svd, cut = _truncated(maps, eps)
     if not least_squares:
         return svd, None
+    if not cut.any():
+        return svd, svd
+    if cut.all():
+        return svd, least_squares_inverse(maps)
     lsq = svd.clone()
     lsq[cut] = least_squares_inverse(maps[cut])
     return svd, lsq

@@ -99,7 +99,7 @@ class AutoLFADS(Embedder):
             InvalidParameterError: If a parameter is outside its set.
             MissingDependencyError: If a population is asked for and Ray is not installed.
         """
-        recording = self._begin(X, trial, counts=True)
+        recording = self._begin(X, trial)
         seed = resolve_seed(self.random_state)
         base = LFADS() if self.lfads is None else clone(self.lfads)
         base.set_params(random_state=seed)
@@ -129,13 +129,17 @@ class AutoLFADS(Embedder):
 
     def transform(self, X: Any, y: Any = None, *, trial: Any = None) -> np.ndarray:
         """Returns the points of the best trial, see `LFADS.transform`."""
-        self._continue(X, trial, counts=True)
+        self._continue(X, trial)
         return self.estimator_.transform(X, trial=trial)
 
     def rates(self, X: Any, *, trial: Any = None) -> np.ndarray:
         """Returns the expected counts of each bin, `(T, N)` float32."""
-        self._continue(X, trial, counts=True)
+        self._continue(X, trial)
         return self.estimator_.rates(X, trial=trial)
+
+    @property
+    def _takes_counts(self) -> bool:
+        return True
 
     @property
     def _n_features_out(self) -> int:

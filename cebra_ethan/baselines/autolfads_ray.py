@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from .search_space import Range
 if TYPE_CHECKING:
     from .lfads import LFADS
 
-__all__ = ["population_search"]
+__all__ = ["Member", "population_search"]
 
 _EXTRA = "ray"
 _FILE = "training.pt"
@@ -61,7 +62,8 @@ def population_search(
         with tempfile.TemporaryDirectory() as folder:
             tuner = tune.Tuner(
                 tune.with_parameters(
-                    _member(tune), lfads=lfads, recording=recording, interval=interval
+                    type("LFADSMember", (Member, tune.Trainable), {}),
+                    **{"lfads": lfads, "recording": recording, "interval": interval},
                 ),
                 param_space=_domains(tune, space),
                 tune_config=tune.TuneConfig(
@@ -92,41 +94,39 @@ def population_search(
     return member.take(training, training.held_out_loss()), trials
 
 
-def _member(tune: Any) -> Any:
-    """Returns the class of a member, which exists where Ray does."""
+class Member:
+    """One network in training, whose weights and settings can be replaced.
 
-    class Member(tune.Trainable):
-        """One network in training, whose weights and settings can be replaced."""
+    The methods are those of `ray.tune.Trainable`, which it is joined with where Ray is; a worker
+    finds them by importing this module.
+    """
 
-        def setup(
-            self, config: dict[str, float], lfads: LFADS, recording: Recording, interval: int
-        ) -> None:
-            """Starts from new weights."""
-            torch.set_num_threads(1)  # members share the cores
-            self.training = clone(lfads).training(recording)
-            self.base, self.every = self.training.settings, interval
-            self.reset_config(config)
+    def setup(
+        self, config: dict[str, float], lfads: LFADS, recording: Recording, interval: int
+    ) -> None:
+        """Starts from new weights."""
+        torch.set_num_threads(1)  # members share the cores
+        self.training = clone(lfads).training(recording)
+        self.base, self.every = self.training.settings, interval
+        self.reset_config(config)
 
-        def step(self) -> dict[str, float]:
-            """Trains for an interval."""
-            return {"held_out_loss": self.training.run(self.every).best_loss}
+    def step(self) -> dict[str, float]:
+        """Trains for an interval."""
+        return {"held_out_loss": self.training.run(self.every).best_loss}
 
-        def reset_config(self, config: dict[str, float]) -> bool:
-            """Goes on with other settings."""
-            known = {name: config[name] for name in asdict(self.base) if name in config}
-            self.training.use(replace(self.base, **known))
-            return True
+    def reset_config(self, config: dict[str, float]) -> bool:
+        """Goes on with other settings."""
+        known = {name: config[name] for name in asdict(self.base) if name in config}
+        self.training.use(replace(self.base, **known))
+        return True
 
-        def save_checkpoint(self, folder: str) -> None:
-            """Writes weights and optimiser."""
-            torch.save(self.training.state_dict(), Path(folder) / _FILE)
+    def save_checkpoint(self, folder: str) -> None:
+        """Writes weights and optimiser."""
+        torch.save(self.training.state_dict(), Path(folder) / _FILE)
 
-        def load_checkpoint(self, folder: str) -> None:
-            """Takes over weights and optimiser."""
-            state = torch.load(Path(folder) / _FILE, weights_only=True)
-            self.training.load_state_dict(state)
-
-    return Member
+    def load_checkpoint(self, folder: str) -> None:
+        """Takes over weights and optimiser."""
+        self.training.load_state_dict(torch.load(Path(folder) / _FILE, weights_only=True))
 
 
 def _domains(tune: Any, space: Mapping[str, Range]) -> dict[str, Any]:
@@ -137,9 +137,6 @@ def _domains(tune: Any, space: Mapping[str, Range]) -> dict[str, Any]:
 
 
 def _scheduler(space: Mapping[str, Range], tune: Any) -> Any:
-    def clamped(config: dict[str, Any]) -> dict[str, Any]:
-        return config | {name: one.clamp(config[name]) for name, one in space.items()}
-
     return require("ray.tune.schedulers", _EXTRA).PopulationBasedTraining(
         time_attr="training_iteration",
         metric="held_out_loss",
@@ -148,6 +145,10 @@ def _scheduler(space: Mapping[str, Range], tune: Any) -> Any:
         hyperparam_mutations=_domains(tune, space),
         quantile_fraction=_QUANTILE,
         resample_probability=_RESAMPLE,
-        custom_explore_fn=clamped,
+        custom_explore_fn=partial(_clamped, space),
         synch=True,
     )
+
+
+def _clamped(space: Mapping[str, Range], config: dict[str, Any]) -> dict[str, Any]:
+    return config | {name: one.clamp(config[name]) for name, one in space.items()}

@@ -31,30 +31,40 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """Returns the points of the data that it was fitted to."""
         return self.fit(X, y, trial=trial).transform(X, y, trial=trial)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.positive_only = self._takes_counts
+        return tags
+
+    @property
+    def _takes_counts(self) -> bool:
+        return False
+
     @property
     def _n_features_out(self) -> int:
         return int(self.n_components)
 
-    def _begin(self, X: Any, trial: Any, *, counts: bool = False) -> Recording:
+    def _begin(self, X: Any, trial: Any) -> Recording:
         """Checks parameters and training data, and notes the neurons.
 
         Raises:
             InvalidParameterError: If a parameter is outside its set.
-            DataError: If the data cannot be used; also negative ones where they must be `counts`.
+            DataError: If the data cannot be used; also negative ones for a Poisson likelihood.
         """
         try:
             self._validate_params()
         except allowed.InvalidParameterError as error:
             raise InvalidParameterError(str(error)) from None
-        return _checked(self, X, trial, counts=counts, reset=True)
+        return _checked(self, X, trial, reset=True)
 
-    def _continue(self, X: Any, trial: Any, *, counts: bool = False) -> Recording:
+    def _continue(self, X: Any, trial: Any) -> Recording:
         """Checks that the method is fitted, and new data of the same neurons."""
         check_is_fitted(self)
-        return _checked(self, X, trial, counts=counts, reset=False)
+        return _checked(self, X, trial, reset=False)
 
 
-def _checked(estimator: Embedder, X: Any, trial: Any, *, counts: bool, reset: bool) -> Recording:
+def _checked(estimator: Embedder, X: Any, trial: Any, *, reset: bool) -> Recording:
     if isinstance(X, Recording):
         X, trial = X.neural, X.trial if trial is None else trial
     X = as_array(X, "X")
@@ -70,11 +80,11 @@ def _checked(estimator: Embedder, X: Any, trial: Any, *, counts: bool, reset: bo
     check_numeric(array, "X")
     check_finite(array, "X")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if counts and (array < 0).any():
+    if estimator._takes_counts and (array < 0).any():
         raise DataError(
-            "a Poisson likelihood needs counts or other values that are not negative; X goes down "
-            f"to {array.min():g}. Pass spike counts, or take likelihood='gaussian' where there is "
-            "one."
+            f"Negative values in data passed to X: it goes down to {array.min():g}, and a Poisson "
+            "likelihood needs counts, or other values that are not negative. Pass spike counts, "
+            "or take likelihood='gaussian' where there is one."
         )
     return as_recording(array, trial=trial, name="X")
 

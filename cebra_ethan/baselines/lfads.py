@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InvalidParameterError
 from ..types import Recording
 from ..utils.device import resolve_device
-from ..utils.seeding import Streams, derive_seed, resolve_seed
+from ..utils.seeding import Streams, derive_seed, private_torch_rng, resolve_seed
 from .embedder import Embedder
 from .fitting import on_device
 from .lfads_network import LFADSNetwork, Sequence
@@ -162,7 +162,7 @@ class LFADS(Embedder):
 
     def training(self, X: Any, *, trial: Any = None) -> LFADSTraining:
         """Returns a training that has not begun, for a search that takes its steps itself."""
-        recording = self._begin(X, trial, counts=True)
+        recording = self._begin(X, trial)
         if self.overlap >= self.sequence_length or (self.n_components or 0) > self.num_factors:
             raise InvalidParameterError(
                 "overlap must be less than sequence_length and n_components at most num_factors; "
@@ -171,13 +171,13 @@ class LFADS(Embedder):
             )
         self.random_state_ = resolve_seed(self.random_state)
         device = resolve_device(self.device)
-        source = torch.Generator().manual_seed(
-            derive_seed(self.random_state_, Streams.INITIALISATION)
-        )
-        network = LFADSNetwork(
-            *(recording.num_neurons, self.num_factors, self.num_encoder, self.num_generator),
-            *(self.num_initial, self.num_inputs, self.num_controller, source),
-        )
+        weights = derive_seed(self.random_state_, Streams.INITIALISATION)
+        with private_torch_rng(weights):  # layers draw weights when they are made, replaced below
+            network = LFADSNetwork(
+                *(recording.num_neurons, self.num_factors, self.num_encoder, self.num_generator),
+                *(self.num_initial, self.num_inputs, self.num_controller),
+                torch.Generator().manual_seed(weights),
+            )
         return LFADSTraining(
             network.to(device),
             on_device(recording, device),
@@ -212,15 +212,19 @@ class LFADS(Embedder):
 
         Bins before and after a bin are used, as far as its segments reach.
         """
-        factors = self._stitched(self._continue(X, trial, counts=True), "factors")
+        factors = self._stitched(self._continue(X, trial), "factors")
         if self.components_ is not None:
             factors = self.components_.transform(factors).astype(np.float32)
         return factors
 
     def rates(self, X: Any, *, trial: Any = None) -> np.ndarray:
         """Returns the expected counts of each bin, `(T, N)` float32."""
-        log_rates = self._stitched(self._continue(X, trial, counts=True), "log_rates")
+        log_rates = self._stitched(self._continue(X, trial), "log_rates")
         return np.asarray(np.exp(log_rates))
+
+    @property
+    def _takes_counts(self) -> bool:
+        return True
 
     @property
     def _n_features_out(self) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 __all__ = ["LFADSNetwork", "Sequence", "autoregressive_divergence", "dropped", "normal_divergence"]
 
 _PRIOR_VARIANCE = 0.1  # of initial condition and inputs, Pandarinath et al. (2018), Suppl. table
+_SPREAD_FACTOR = 0.1  # of the weights that a posterior's variance starts from
 _MIN_VARIANCE = 1e-4  # of the initial condition's posterior
 _STATE_LIMIT = 5.0
 
@@ -104,6 +105,11 @@ class LFADSNetwork(nn.Module):
                 nn.init.normal_(weight, 0, weight.shape[1] ** -0.5, generator=generator)
             elif "bias" in name:
                 nn.init.zeros_(weight)
+        for layer in (self.initial, *([self.inputs] if num_inputs else [])):  # start at the prior
+            spread = layer.weight.shape[0] // 2
+            with torch.no_grad():
+                layer.bias[spread:] = math.log(_PRIOR_VARIANCE)
+                layer.weight[spread:] *= _SPREAD_FACTOR
 
     def forward(
         self,

@@ -19,7 +19,7 @@ from ..solver.embed import transform
 from ..solver.train import Losses
 from ..types import Batch, Recording
 from ..utils.device import resolve_device
-from ..utils.seeding import Streams, derive_seed, resolve_seed
+from ..utils.seeding import Streams, derive_seed, private_torch_rng, resolve_seed
 from .embedder import Embedder
 from .fitting import batch_of, epochs, num_steps, on_device, train_network
 from .labels import LabelCode
@@ -132,11 +132,12 @@ class PiVAE(Embedder):
             DataError: If labels are missing, or something cannot be used.
             TrainingDivergedError: If the loss stops being finite.
         """
-        recording = self._begin(X, trial, counts=self.likelihood == "poisson")
+        recording = self._begin(X, trial)
         if self.n_components > recording.num_neurons or recording.num_neurons < 2:
             raise DataError(
                 "the decoder of pi-VAE needs at least 2 neurons and as many as n_components; got "
-                f"{recording.num_neurons} and n_components={self.n_components}. Use fewer."
+                f"{recording.num_neurons} feature(s) and n_components={self.n_components}. Pass "
+                "more neurons or ask for fewer components."
             )
         seed, device = resolve_seed(self.random_state), resolve_device(self.device)
         self._code = LabelCode(_labels_of(X, y)) if self.label_prior else None
@@ -159,7 +160,7 @@ class PiVAE(Embedder):
         Raises:
             DataError: If labels are needed and missing.
         """
-        recording = self._continue(X, trial, counts=self.likelihood == "poisson")
+        recording = self._continue(X, trial)
         network, segments = self.network_, recording.segments
         mean = transform(network.mean, recording.neural, segments)
         if self._code is not None and self.inference == "labels":
@@ -192,7 +193,7 @@ class PiVAE(Embedder):
                 "decoding asks how likely activity is under each label; this model has no label "
                 "prior. Fit with label_prior=True."
             )
-        recording = self._continue(X, None, counts=self.likelihood == "poisson")
+        recording = self._continue(X, None)
         label = self._code.encode(candidates).to(self.network_.device)
         seed = derive_seed(self.random_state_, Streams.EVALUATION)
         scores = candidate_log_likelihood(
@@ -206,24 +207,29 @@ class PiVAE(Embedder):
         chosen = {name: one.to_numpy()[best] for name, one in as_labels(candidates).items()}
         return chosen if isinstance(candidates, Mapping) else next(iter(chosen.values()))
 
+    @property
+    def _takes_counts(self) -> bool:
+        return self.likelihood == "poisson"
+
     def _network(self, num_neurons: int, seed: int) -> PiVAENetwork:
-        prior: torch.nn.Module = StandardPrior(self.n_components)
-        if self._code is not None and self._code.num_classes is not None:
-            prior = ClassPrior(self._code.num_classes, self.n_components)
-        elif self._code is not None:
-            prior = ColumnPrior(self._code.num_columns, self.n_components)
         seed = derive_seed(seed, Streams.INITIALISATION)
-        return PiVAENetwork(
-            prior,
-            uses_labels=self._code is not None,
-            num_neurons=num_neurons,
-            num_latents=self.n_components,
-            num_units=self.num_units,
-            num_blocks=self.num_blocks,
-            span=self.window_bins,
-            poisson=self.likelihood == "poisson",
-            generator=torch.Generator().manual_seed(seed),
-        )
+        with private_torch_rng(seed):  # layers draw weights when they are made, replaced below
+            prior: torch.nn.Module = StandardPrior(self.n_components)
+            if self._code is not None and self._code.num_classes is not None:
+                prior = ClassPrior(self._code.num_classes, self.n_components)
+            elif self._code is not None:
+                prior = ColumnPrior(self._code.num_columns, self.n_components)
+            return PiVAENetwork(
+                prior,
+                uses_labels=self._code is not None,
+                num_neurons=num_neurons,
+                num_latents=self.n_components,
+                num_units=self.num_units,
+                num_blocks=self.num_blocks,
+                span=self.window_bins,
+                poisson=self.likelihood == "poisson",
+                generator=torch.Generator().manual_seed(seed),
+            )
 
     def _train(self, recording: Recording, label: Tensor, seed: int) -> None:
         network, offset = self.network_, self.network_.offset

@@ -72,8 +72,9 @@ def parse(arguments: Sequence[str]) -> tuple[str, SimpleNamespace]:
     for place in command.positional:
         value = getattr(options, place.name)
         if place.is_needed and not value:
+            what = place.name if place.is_many else _with_article(place.name)
             raise UsageError(
-                f"{name} needs a {place.name}; none was given. See cebra-ethan {name} --help."
+                f"{name} needs {what}; none was given. See cebra-ethan {name} --help."
             )
         if place.choices and value not in place.choices:
             raise UsageError(
@@ -120,6 +121,10 @@ def _command_parser(name: str, command: Command) -> _Parser:
     for option in command.options:
         _add(training if option in PARAMETERS else parser, option)
     return parser
+
+
+def _with_article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _place(place: Positional) -> str:

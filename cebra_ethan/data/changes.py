@@ -62,7 +62,7 @@ class ChangedLabel:
     def __call__(
         self,
         session: int,
-        bins: tuple[Int[Tensor, " n"], Int[Tensor, " n"], Int[Tensor, " n"]],
+        bins: Sequence[Int[Tensor, " n"]],
         chance: Float[Tensor, " n"],
     ) -> Int[Tensor, " n"]:
         """Returns one bin of a session for each query.
@@ -72,9 +72,8 @@ class ChangedLabel:
             bins: Those of `a`, `b` and `c` above.
             chance: Chooses among equal labels, see `NearestLabel`.
         """
-        table, tolerance, index = (
-            each[session] for each in (self._tables, self._tolerance, self._indexes)
-        )
+        table, index = self._tables[session], self._indexes[session]
+        tolerance = self._tolerance[session]
         labels = torch.stack([self._label[rows] for rows in bins], dim=1)
         signs = table.new_tensor([[1.0, 1.0, -1.0]])
         nearest, doubtful = [], []

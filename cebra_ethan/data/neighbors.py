@@ -15,6 +15,9 @@ search       when                                             cost of one query
 with `m` distinct rows of `d` columns; `data.changes` is faster for many columns that repeat.
 Distances are sums of squared differences, never `|a|^2 - 2 a.b + |b|^2`: that form loses the
 digits of labels far from zero, and its last bits depend on how many queries are asked at once.
+Only an accelerator, where it is a hundred times faster, uses it for labels that are not circular:
+around their mean and in double precision, so that what it finds is nearest but for 1e-8 of their
+range.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ TREE_COLUMNS = 12
 
 _MANY_QUERIES = 2048  # worth the start of a thread
 _BLOCK_ELEMENTS = 1 << 22  # 32 MiB of float64 distances at a time
+_BLOCK_ON_DEVICE = 1 << 27  # an accelerator is idle with less
 
 
 class NearestLabel:
@@ -123,7 +127,11 @@ class NearestLabel:
     def _brute(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
         circular = bool((self.period > 0).any())
         width = query.shape[1] if circular else 1
-        block = max(1, _BLOCK_ELEMENTS // (len(self.distinct) * width))
+        size = _BLOCK_ELEMENTS if query.device.type == "cpu" else _BLOCK_ON_DEVICE
+        block = max(1, size // (len(self.distinct) * width))
+        center = self.distinct.mean(dim=0)
+        columns = (self.distinct - center).T
+        half = columns.square().sum(dim=0) / 2
         found = []
         for part in query.split(block):
             if circular:
@@ -131,10 +139,11 @@ class NearestLabel:
                 turn = torch.where(self.period > 0, self.period, torch.inf)
                 gap = torch.minimum(gap.abs(), turn - gap.abs())
                 distance = (gap**2).sum(dim=2)
+            elif part.device.type == "cpu":
+                exact = "donot_use_mm_for_euclid_dist"
+                distance = torch.cdist(part, self.distinct, compute_mode=exact)
             else:
-                distance = torch.cdist(
-                    part, self.distinct, compute_mode="donot_use_mm_for_euclid_dist"
-                )
+                distance = torch.addmm(half, part - center, columns, alpha=-1)
             found.append(distance.argmin(dim=1))
         return torch.cat(found)
 

@@ -126,7 +126,7 @@ class DeltaSampler(Sampler):
             bins = (roll.reference, *self._ends_of_change(roll))
 
             def look_up(session: int, at: Any) -> Int[Tensor, " some"]:
-                return changed(session, tuple(rows[at] for rows in bins), chance[at])
+                return changed(session, [rows[at] for rows in bins], chance[at])
 
             return (self._find(look_up, roll.session),)
         query = self._query(roll)

@@ -52,6 +52,8 @@ def _session(
 def _activity(make: Callable[..., SyntheticData]) -> Callable[..., Recording]:
     """Gives the recording alone; its label `latent` is the truth."""
     return lambda *args, **options: make(*args, **options).recording
+
+
 def _pooled_movie(pool: str, root: str | os.PathLike[str] | None = None) -> Recording:
     return load_pooled_movie(pool, root)[0]
 

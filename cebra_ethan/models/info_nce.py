@@ -143,8 +143,10 @@ class BaseInfoNCE(nn.Module):
             DataError: If the shapes do not belong together.
         """
         _check_shapes(reference, positive, negative)
-        if self._is_fast(negative):
-            return self._by_partition(reference, positive, negative)
+        ours = self.similarity in (dot_similarity, euclidean_similarity)
+        if ours and negative.ndim == 2 and type(self).combine is BaseInfoNCE.combine:
+            attraction = self._attraction(reference, positive)
+            return self.from_partition(attraction, self.partition(reference, negative))
         num_negatives = negative.shape[-2]
         num_rows = max(1, _BLOCK_ELEMENTS // num_negatives)
         if len(reference) <= num_rows:
@@ -167,26 +169,32 @@ class BaseInfoNCE(nn.Module):
             )
         )
 
-    def _is_fast(self, negative: Tensor) -> bool:
-        """Returns whether the loss needs no more than `log_partition`, of two similarities."""
-        known = self.similarity in (dot_similarity, euclidean_similarity)
-        return known and negative.ndim == 2 and type(self).combine is BaseInfoNCE.combine
+    def partition(self, reference: Tensor, negative: Tensor) -> Float[Tensor, " batch"]:
+        """Returns the logarithm of the sum of exponentials over the negatives of each reference.
 
-    def _by_partition(self, reference: Tensor, positive: Tensor, negative: Tensor) -> Loss:
-        scale, bias = self.inverse_temperature, None
-        attraction = self.similarity(reference, positive.unsqueeze(1)).squeeze(1) * scale
-        if self.similarity is dot_similarity:
-            return self.from_partition(attraction, log_partition(reference * scale, negative))
-        # -|r - n|^2 is 2 r.n less |n|^2, and less |r|^2, which all negatives share.
-        bias = -scale * negative.square().sum(dim=1)
-        shared = scale * reference.square().sum(dim=1)
-        partition = log_partition(2 * scale * reference, negative, bias) - shared
-        return self.from_partition(attraction, partition)
+        Where they are shared and the similarity is one of ours, no matrix of similarities is
+        held, see `models.partition`.
+
+        Args:
+            reference: `(B, D)`.
+            negative: `(B', D)` shared by all references, or `(B, K, D)`.
+        """
+        scale = self.inverse_temperature
+        if negative.ndim == 2 and self.similarity is dot_similarity:
+            return log_partition(scale * reference, negative)
+        if negative.ndim == 2 and self.similarity is euclidean_similarity:
+            # -|r - n|^2 is 2 r.n less |n|^2, and less |r|^2, which all negatives share.
+            bias = -scale * negative.square().sum(dim=1)
+            shared = scale * reference.square().sum(dim=1)
+            return log_partition(2 * scale * reference, negative, bias) - shared
+        return (scale * self.similarity(reference, negative)).logsumexp(dim=1)
+
+    def _attraction(self, reference: Tensor, positive: Tensor) -> Tensor:
+        return self.similarity(reference, positive[:, None])[:, 0] * self.inverse_temperature
 
     def _whole(self, reference: Tensor, positive: Tensor, negative: Tensor) -> Loss:
-        scale = self.inverse_temperature
-        attraction = self.similarity(reference, positive.unsqueeze(1)).squeeze(1) * scale
-        return self.combine(attraction, self.similarity(reference, negative) * scale)
+        repulsion = self.similarity(reference, negative) * self.inverse_temperature
+        return self.combine(self._attraction(reference, positive), repulsion)
 
     def combine(
         self, positive: Float[Tensor, " batch"], negative: Float[Tensor, "batch negatives"]

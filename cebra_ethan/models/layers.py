@@ -18,10 +18,10 @@ class Conv1d(nn.Conv1d):
 
     .. math:: y_{bo\ell} = \beta_o + \sum_k \sum_c w_{ock} \, x_{bc,s\ell + k}
 
-    Training windows are views of `(L, B, C)` memory (see `Batch.windows`), which a processor
-    convolves as it lies, by matrix products (see `models.time_major`). An accelerator, or a
-    stride, reads it with time as the rows and the batch as the columns of one channels-last image.
-    Other memory orders are copied first.
+    Training windows are views of `(L, B, C)` memory (see `Batch.windows`), convolved as it
+    lies, by matrix products (see `models.time_major`). With a stride it is read as one
+    channels-last image, time as the rows and the batch as the columns. Other memory orders are
+    copied first.
 
     Args:
         in_channels: Channels `C` of the input.
@@ -43,7 +43,7 @@ class Conv1d(nn.Conv1d):
     def forward(self, input: Float[Tensor, "batch channels bins"]) -> Float[Tensor, "batch out _"]:
         """Returns `(B, C', (L - kernel_size) // s + 1)`, a view of `(L', B, C')`."""
         memory = input.permute(2, 0, 1).contiguous()
-        if self.stride[0] == 1 and input.device.type == "cpu":
+        if self.stride[0] == 1:
             return convolve(memory, self.weight, self.bias).permute(1, 2, 0)
         if not len(input):  # torch refuses an image without columns
             return super().forward(input)

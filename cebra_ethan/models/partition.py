@@ -47,7 +47,7 @@ def log_partition(
         tensor([2.0794, 2.0794])
     """
     zero = negative.new_zeros(len(negative)) if bias is None else bias
-    result: Tensor = _LogPartition.apply(query, negative, zero)
+    result: Tensor = _LogPartition.apply(query, negative, zero)  # type: ignore[no-untyped-call]
     return result
 
 

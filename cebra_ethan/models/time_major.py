@@ -43,7 +43,7 @@ def convolve(
         tensor([6., 6., 6., 6.])
     """
     zero = weight.new_zeros(weight.shape[0]) if bias is None else bias
-    output: Tensor = _Convolve.apply(memory, weight, zero)
+    output: Tensor = _Convolve.apply(memory, weight, zero)  # type: ignore[no-untyped-call]
     num_bins = len(memory) - weight.shape[2] + 1
     return output.view(num_bins, memory.shape[1], len(weight))
 

@@ -119,7 +119,7 @@ def _json(value: Any) -> str:
 
 
 def _provenance_table(run: Run) -> Table:
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in run.provenance.items():
         if key == "command" and isinstance(value, list):
             value = " ".join(Path(word).name if word.startswith("/") else word for word in value)

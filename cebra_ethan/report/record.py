@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class Number:
     scale: float = 1.0
 
 
+@runtime_checkable
 class Describes(Protocol):
     """What a table of methods must say of each row; `RowInfo` does, and any class with these."""
 
@@ -219,7 +220,8 @@ def save_embedding(
             "no other."
         )
     step = -(-len(array) // max_points)
-    arrays, entries = {"points": array[::step, :3]}, []
+    arrays: dict[str, Any] = {"points": array[::step, :3]}
+    entries = []
     for place, (label_name, values) in enumerate(labels.items()):
         kind, column, period = _column(values)
         if len(column) != len(array):
@@ -228,8 +230,9 @@ def save_embedding(
                 f"{len(column)}. Crop both alike."
             )
         arrays[f"label_{place}"] = column[::step]
-        entry = {"name": label_name, "unit": (units or {}).get(label_name, ""), "kind": kind}
-        entries.append(entry | {"period": period, "array": f"label_{place}"})
+        unit = (units or {}).get(label_name, "")
+        entry = {"name": label_name, "unit": unit, "kind": kind, "period": period}
+        entries.append(entry | {"array": f"label_{place}"})
     path = Path(folder) / "embeddings" / f"{name}.npz"
     with atomic_write(path) as file:
         np.savez_compressed(file, **arrays)

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from ..utils.seeding import Streams, derive_seed, private_torch_rng
 from .callbacks import EarlyStopping
 from .checkpoint import save_state
 from .embed import transform
+from .evaluate import mean_loss
 from .fingerprint import Fingerprint
-from .graph import GraphedStep
+from .graph import GraphedStep, graph_of
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
 from .loss import Additions, check_objectives, total_loss, training_loss
@@ -98,9 +99,8 @@ class SingleSessionSolver:
         self.criterions = nn.ModuleList([*distinct, *([] if balance is None else [balance])])
         self.history = History()
         self.validation_history: list[tuple[int, float]] = []
-        self.num_steps = 0
+        self.num_steps, self.interrupted = 0, False
         self.stop_reason: str | None = None
-        self.interrupted = False
         self._moving = False  # whether weights and optimiser are between two steps
         self._stopping: EarlyStopping | None = None
         self._seed = 0
@@ -188,7 +188,7 @@ class SingleSessionSolver:
                 callback.begin(self)
         self.model.train()
         try:
-            self._graph = self._graphed(loader)
+            self._graph = graph_of(self, loader)
             batches = loader.batches(self.num_steps)
             self.stop_reason = train(self.step, batches, callbacks, self.num_steps)
             self._read_guard()
@@ -217,8 +217,9 @@ class SingleSessionSolver:
         return losses
 
     def _update(self, batch: Batch) -> Losses:
-        with self._dropout_rng():
-            at = (self.num_steps, self._seed)
+        at = (self.num_steps, self._seed)
+        seed = derive_seed(self._seed, Streams.DROPOUT, self.num_steps)
+        with private_torch_rng(seed) if self._has_dropout else nullcontext():
             total, losses = training_loss(self.model, self.objectives, batch, *at, self.additions)
             self.optimizer.zero_grad()
             total.backward()
@@ -232,27 +233,13 @@ class SingleSessionSolver:
             raise divergence(error, self.num_steps + 1, self._rate, batch) from None
         return losses
 
-    def _graphed(self, loader: ContrastiveLoader) -> GraphedStep | None:
-        """Returns the step as a graph, if it is one that a graph can follow."""
-        changing = (*self.additions, self.scheduler, loader.augmentation)
-        decides = self._has_dropout or any(part is not None for part in changing)
-        scheduled = any(callable(objective.weight) for objective in self.objectives)
-        plain = self.device.type == "cuda" and not decides and not scheduled
-        return GraphedStep(self._update) if plain else None
-
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
         """Returns the weighted sum of all objectives, and their parts, see `loss.total_loss`."""
         return total_loss(self.model, self.objectives, batch)
 
-    @torch.no_grad()
     def validation(self, loader: ContrastiveLoader) -> float:
         """Returns the mean loss over the batches of a loader, in nats."""
-        was_training = self.model.training
-        self.model.eval()
-        loader.bind(self.model.offset)
-        losses = [self.loss(batch)[0] for batch in loader]
-        self.model.train(was_training)
-        return float(torch.stack(losses).mean())
+        return mean_loss(self, loader)
 
     def transform(
         self,
@@ -360,11 +347,6 @@ class SingleSessionSolver:
     @property
     def _rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
-
-    def _dropout_rng(self) -> Any:
-        if not self._has_dropout:
-            return torch.enable_grad()
-        return private_torch_rng(derive_seed(self._seed, Streams.DROPOUT, self.num_steps))
 
 
 class EarlyStoppingSolver(SingleSessionSolver):

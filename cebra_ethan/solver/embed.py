@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import torch
@@ -88,12 +88,12 @@ def _embed_rows(
     if isinstance(model, OffsetModel):
         alone: Tensor = model(batch.windows(rows)).squeeze(-1)
         return alone
-    lengths = torch.tensor([len(recording) for recording in batch.recordings])
-    borders = lengths.cumsum(0).to(rows.device)
-    session = torch.searchsorted(borders, rows, right=True)
+    borders = list(accumulate(len(recording) for recording in batch.recordings))
+    # Comparisons with numbers of the host: a tensor of borders would have to be copied over.
+    session = sum(((rows >= border).long() for border in borders[:-1]), torch.zeros_like(rows))
     order = session.argsort(stable=True)
     if batch.session_sizes is None:  # to count is to wait for the device
-        sizes = session.bincount(minlength=len(lengths)).tolist()
+        sizes = session.bincount(minlength=len(borders)).tolist()
     else:
         sizes = [size * len(rows) // sum(batch.session_sizes) for size in batch.session_sizes]
     points, first = [], 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +16,10 @@ from ..models.multisession import Encoder
 from ..types import Objective, Recording
 from .embed import embed
 
-__all__ = ["goodness_of_fit", "resampling_blocks"]
+if TYPE_CHECKING:
+    from .base import SingleSessionSolver
+
+__all__ = ["goodness_of_fit", "mean_loss", "resampling_blocks"]
 
 _MIN_BLOCKS = 20
 _SPANS_PER_BLOCK = 10
@@ -61,9 +65,7 @@ def goodness_of_fit(
         if batch.group_sizes is not None:
             sizes = list(batch.group_sizes)
             groups = list(zip(reference.split(sizes), negative.split(sizes), strict=True))
-        to_negative = [
-            (sharpness * criterion.similarity(*group)).logsumexp(dim=1) for group in groups
-        ]
+        to_negative = [criterion.partition(*group) for group in groups]
         losses.append(torch.cat(to_negative) - sharpness * to_positive)
         rows.append(batch.indices.reference)
     model.train(was_training)
@@ -74,6 +76,18 @@ def goodness_of_fit(
         loader.num_negatives,
         drawn if len(np.unique(drawn)) > 1 else None,
     )
+
+
+@torch.no_grad()
+def mean_loss(solver: SingleSessionSolver, loader: ContrastiveLoader) -> float:
+    """Returns the mean loss over the batches of a loader, in nats."""
+    model = solver.model
+    was_training = model.training
+    model.eval()
+    loader.bind(model.offset)
+    losses = [solver.loss(batch)[0] for batch in loader]
+    model.train(was_training)
+    return float(torch.stack(losses).mean())
 
 
 def resampling_blocks(recordings: Sequence[Recording], span: int) -> np.ndarray:

@@ -14,18 +14,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from ..data.loader import ContrastiveLoader
 from ..types import Batch, Indices
 from .train import Losses
 
-__all__ = ["GraphedStep"]
+if TYPE_CHECKING:
+    from .base import SingleSessionSolver
+
+__all__ = ["GraphedStep", "graph_of"]
 
 log = logging.getLogger(__name__)
 
 _WARM_UP = 3  # plain steps before recording, so that libraries and the optimiser have their state
+
+
+def graph_of(solver: SingleSessionSolver, loader: ContrastiveLoader) -> GraphedStep | None:
+    """Returns a solver's step as a graph, if it is one that a graph can follow."""
+    changing = (*solver.additions, solver.scheduler, loader.augmentation)
+    decides = solver._has_dropout or any(part is not None for part in changing)
+    scheduled = any(callable(objective.weight) for objective in solver.objectives)
+    plain = solver.device.type == "cuda" and not decides and not scheduled
+    return GraphedStep(solver._update) if plain else None
 
 
 class GraphedStep:

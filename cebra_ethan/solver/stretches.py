@@ -81,5 +81,5 @@ def embed_stretches(
         place = torch.arange(num_bins)
         window = torch.searchsorted(starts, place, right=True) - 1
         part = neural.index_select(0, rows[window] - model.offset.left + place - starts[window])
-    points = model(part[:, None].permute(1, 2, 0))[0].T
+    points: Tensor = model(part[:, None].permute(1, 2, 0))[0].T
     return points.index_select(0, starts)

@@ -124,8 +124,8 @@ class Batch:
         )
         scale = None if self.scale is None else self.scale[number : number + 1]
         recordings = self.recordings[number : number + 1]
-        alone = {"group_sizes": None, "session_sizes": None}
-        return replace(self, recordings=recordings, indices=indices, scale=scale, **alone)
+        alone = replace(self, group_sizes=None, session_sizes=None)
+        return replace(alone, recordings=recordings, indices=indices, scale=scale)
 
     @property
     def reference(self) -> Float[Tensor, "batch neurons bins"]:

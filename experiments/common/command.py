@@ -66,8 +66,8 @@ def expected_time(experiment: Experiment, config: Any, folder: Path, jobs: int) 
     line = f"{experiment.name}, preset {config.preset}: {len(left)} of {len(parts)} parts to run"
     minutes = experiment.core_minutes.get(config.preset)
     if minutes is not None and parts:
-        default = experiment.config.from_preset(config.preset).num_seeds
-        minutes *= len(left) / len(parts) * config.num_seeds / default / min(jobs, num_cores())
+        usual = experiment.parts(experiment.config.from_preset(config.preset), folder)
+        minutes *= len(left) / len(usual) / min(jobs, num_cores())
         cores = min(jobs, num_cores())
         line += f", about {duration_text(60 * minutes)} with {cores} core{'s' * (cores > 1)}"
     return f"{line}; {folder}"

@@ -74,8 +74,8 @@ class Experiment:
         numbers: The columns of the result table.
         expected: The `expected.toml`.
         simulated: What is simulated when the source is: which recording, calibrated on what.
-        core_minutes: What each preset takes on one core, measured; the command says it before
-            it starts.
+        core_minutes: What each preset takes on one core with simulated data, measured; the
+            command says it before it starts, scaled by the number of parts.
         recordings: `config` to the recordings, whose checksums go to `provenance.json`; they must
             be on disk or simulated, or the experiment does not start.
         waived: Controls that say nothing here, each with the reason.

@@ -51,7 +51,8 @@ EXPERIMENT = Experiment(
     numbers=NUMBERS,
     expected=EXPECTED,
     simulated="a rat that runs laps on a linear track, its place cells calibrated on rat achilles",
-    core_minutes={"smoke": 0.3, "run": 2, "quick": 12, "paper": 180},
+    # 0.07 s of a busy core for a step of batch 512, and 9 s for each trained part
+    core_minutes={"smoke": 0.8, "run": 5, "quick": 28, "paper": 220},
     recordings=lambda config: list(rats(config).values()),
     switches={"overview": "also draw one picture of all"},
     text=text_report,

@@ -15,7 +15,7 @@ from tests.baselines.examples import NEURAL, TRIAL
 
 @pytest.mark.parametrize("span", [1, 2, 5, 10])
 def test_windows_are_those_of_a_model_and_stay_inside_trials(span):
-    recording = Recording(torch.from_numpy(NEURAL), trial=TRIAL)
+    recording = Recording(torch.from_numpy(NEURAL), trial=torch.from_numpy(TRIAL))
     rows = flat_windows(recording, span).reshape(len(NEURAL), -1, span)
     offset = centered(span)
     for t in (0, 3, 49, 50, 77, 149):

@@ -47,7 +47,7 @@ def test_the_bound_is_that_of_the_paper(prior, span):
     label = label.double() if label.is_floating_point() else label
     model = network(make(), uses_labels, span)
     random = torch.Generator().manual_seed(1)
-    windows = torch.poisson(torch.full((9, 6, span), 2.0, dtype=torch.float64), generator=random)
+    windows = torch.poisson(torch.full((9, 6, span), 0.3, dtype=torch.float64), generator=random)
     noise = torch.randn(9, 2, generator=random, dtype=torch.float64)
     found = model.bound(windows, label, noise)
     torch.testing.assert_close(found, reference.evidence_bound(model, windows, label, noise))
@@ -96,7 +96,7 @@ def test_decoding_scores_are_marginal_likelihoods(poisson):
     torch.set_default_dtype(torch.float64)  # of the draws
     try:
         found = candidate_log_likelihood(
-            *(model, counts, candidates), num_samples=40_000, generator=torch.Generator()
+            *(model, counts, candidates), num_samples=20_000, generator=torch.Generator()
         )
     finally:
         torch.set_default_dtype(torch.float32)
@@ -108,7 +108,7 @@ def test_decoding_scores_are_marginal_likelihoods(poisson):
             [
                 [
                     reference.marginal_likelihood(
-                        *(x, mean[c], np.exp(log_variance[c]), decode, noise, 40_000, 7)
+                        *(x, mean[c], np.exp(log_variance[c]), decode, noise, 20_000, 7)
                     )
                     for c in range(3)
                 ]
@@ -116,11 +116,11 @@ def test_decoding_scores_are_marginal_likelihoods(poisson):
             ]
         )
     gap = found.numpy() - expected  # a constant of the bin
-    np.testing.assert_allclose(gap - gap.mean(axis=1, keepdims=True), 0, atol=0.08)
+    np.testing.assert_allclose(gap - gap.mean(axis=1, keepdims=True), 0, atol=0.1)
 
 
 def test_the_label_is_decoded_and_chance_is_not():
-    model = PiVAE(epochs=80, learning_rate=5e-3, batch_size=30, device="cpu", random_state=0)
+    model = PiVAE(epochs=40, learning_rate=1e-2, batch_size=40, device="cpu", random_state=0)
     order = np.random.default_rng(0).permutation(150)
     model.fit(NEURAL[order], PLACE[order])
     grid = np.linspace(0, 2 * np.pi, 60)

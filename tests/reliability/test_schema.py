@@ -13,7 +13,7 @@ from safetensors.torch import save as safetensors_bytes
 from cebra_ethan import CEBRA
 from cebra_ethan.errors import CheckpointError
 from cebra_ethan.solver.base import SingleSessionSolver
-from cebra_ethan.solver.checkpoint import load_state, save_state
+from cebra_ethan.solver.checkpoint import SCHEMA_VERSION, load_state, save_state
 from tests.reliability.checkpoints import (
     CEBRA_PT,
     changed,
@@ -96,7 +96,6 @@ CHANGES = {
         "model .*excess: w",
     ),
     "missing part": (drop("fitted"), "fitted"),
-    "missing parameter": (drop("params", "device"), "params lacks.*device"),
     "missing fitted": (drop("fitted", "n_features_in_"), "fitted lacks.*n_features_in_"),
     "missing in solver": (drop("solver", "seed"), "lacks or has in excess: seed"),
     "missing weight": (drop(*WEIGHT), r"model .*net\.0\.weight"),
@@ -165,6 +164,12 @@ CHANGES = {
     "negative seed": (put("fitted", "random_state_", value=-1), "random_state_"),
     "kinds of text": (put("fitted", "label_kinds_", value="continuous"), "label_kinds_"),
     "kinds of numbers": (put("fitted", "label_kinds_", value={"a": 3}), "label_kinds_"),
+    "forms of a stranger": (put("fitted", "label_forms_", value={"a": (1, None)}), "label_forms_"),
+    "digest of text": (put("solver", "fingerprint", value="abc"), "fingerprint .* a mapping"),
+    "digest of numbers": (
+        put("solver", "fingerprint", value={"data": {"neural": 1}, "settings": {}}),
+        "fingerprint/data",
+    ),
     "too few names": (put("fitted", "feature_names_in_", value=["a"]), "feature_names_in_"),
     "names of numbers": (
         put("fitted", "feature_names_in_", value=[1] * 6),
@@ -196,10 +201,10 @@ def test_row49_what_does_not_fit(saved, name, tmp_path):
         CEBRA.load(path)
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None, 1.5, True])
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 0, "1", None, 1.5, True])
 def test_row49_another_version(version, tmp_path):
     text = json.dumps({"schema": version, "state": {"dict": []}})
-    message = rf"schema version 1; .* has {version!r}\. Open it with the version"
+    message = rf"schema version {SCHEMA_VERSION}; .* has {version!r}\. Open it with the version"
     with pytest.raises(CheckpointError, match=message):
         load_state(write(tmp_path / "a.ckpt", text))
 
@@ -207,7 +212,7 @@ def test_row49_another_version(version, tmp_path):
 SET_BY_LOAD = {
     *("solver_", "model_", "offset_", "device_", "random_state_", "label_kinds_"),
     *("n_features_in_", "feature_names_in_", "num_sessions_", "_fitted_params"),
-    "interrupted_",
+    *("interrupted_", "label_forms_"),
 }
 
 

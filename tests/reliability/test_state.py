@@ -256,9 +256,11 @@ def test_row37_partial_fit_alone_is_fit():
     assert_same_estimator(small().partial_fit(NEURAL, POSITION), small().fit(NEURAL, POSITION))
 
 
-def test_row37_partial_fit_takes_other_labels():
-    fitted = small().fit(NEURAL, POSITION).partial_fit(NEURAL, SIDE)
-    assert fitted.label_kinds_ == {"label 0": "categorical"}
+def test_row37_partial_fit_takes_labels_of_the_same_kind():
+    fitted = small().fit(NEURAL, POSITION)
+    with pytest.raises(DataError, match="label 0 must be like label 0 in fit, continuous"):
+        fitted.partial_fit(NEURAL, SIDE)
+    assert fitted.partial_fit(NEURAL, -POSITION).label_kinds_ == {"label 0": "continuous"}
 
 
 SHAPING = {

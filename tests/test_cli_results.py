@@ -1,0 +1,119 @@
+"""`compare`, `report` and `data`, as a user meets them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cebra_ethan.cli import main
+from cebra_ethan.datasets import load_dataset
+from cebra_ethan.report.folders import read_run
+
+QUICK = ["--max-iterations", "5", "--batch-size", "64", "--output-dimension", "3"]
+CONTROLS = {"permuted", "shifted", "untrained", "no-embedding", "chance"}
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*neurons in X are constant")
+
+
+@pytest.fixture(scope="module")
+def rat(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "rat.npz"
+    recording = load_dataset("rat-simulated", num_bins=600, num_neurons=12)
+    np.savez(
+        path,
+        spikes=recording.neural.numpy(),
+        position=recording.labels["position"].to_numpy(),
+        direction=recording.labels["direction"].to_numpy(),
+        bin_s=0.025,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def compared(rat, tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "run"
+    words = ["--labels", "position", "direction", "--methods", "cebra,cebra-time-all", "pca"]
+    assert main(["compare", str(rat), *words, "--seeds", "2", *QUICK, "--out", str(out)]) == 0
+    return out
+
+
+def test_every_method_stands_beside_every_control(compared):
+    results = read_run(compared).results
+    for label, number in [("position", "median_error"), ("direction", "accuracy")]:
+        rows = {row["method"]: row for row in results["rows"] if row["group"] == label}
+        assert set(rows) == {"cebra", "cebra-time-all", "pca"} | CONTROLS
+        assert {m for m, row in rows.items() if row["kind"] == "control"} == CONTROLS
+        assert [m for m, row in rows.items() if row["transductive"]] == ["cebra-time-all"]
+        assert rows["cebra"]["values"][number]["n"] == 2
+        assert rows["chance"]["values"][number]["n"] == 1
+    assert len(results["figures"]) == 2
+    assert len(results["embeddings"]) == 3
+    assert sorted(path.name for path in compared.glob("*.*")) == [
+        "config.yaml", "decoding-0.png", "decoding-1.png", "provenance.json", "results.json",
+    ]  # fmt: skip
+
+
+def test_a_comparison_becomes_a_page(compared, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert main(["report", str(compared), "--out", str(page), "--title", "Mine <1>"]) == 0
+    assert capsys.readouterr().out == f"Report: {page}\n"
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>Mine &lt;1&gt;</h1>" in text
+    assert "Methods on rat.npz" in text
+    assert main(["report", str(compared), "--out", str(page)]) == 2
+    assert "add --overwrite" in capsys.readouterr().err
+
+
+def test_the_same_command_gives_the_same_numbers(rat, compared, tmp_path, capsys):
+    config = compared / "config.yaml"
+    again = tmp_path / "again"
+    assert main(["compare", str(rat), "--config", str(config), "--out", str(again)]) == 0
+    printed = capsys.readouterr().out
+    assert "chance, the best constant guess" in printed
+    assert read_run(again).results["rows"] == read_run(compared).results["rows"]
+    (again / "results.json").unlink()
+    words = ["compare", str(rat), "--config", str(config), "--out", str(again), "--overwrite"]
+    assert main(words) == 2  # not a run folder any more
+    assert "holds no results.json" in capsys.readouterr().err
+
+
+def test_an_oracle_says_so_and_negative_activity_has_no_counts(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path, out = tmp_path / "calcium.npz", tmp_path / "run"
+    np.savez(path, neural=rng.normal(size=(300, 5)), speed=rng.normal(size=300))
+    words = ["--labels", "speed", "--methods", "cebra-time", *QUICK, "--out", str(out)]
+    assert main(["compare", str(path), *words]) == 0
+    assert "No row no-embedding: the activity has negative values" in capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())
+    assert "no-embedding" in results["waived_controls"]
+    from cebra_ethan.cli.comparing import _info
+
+    assert _info("pi-vae").labels_at_inference
+    assert not _info("umap").labels_at_inference
+
+
+def test_data_is_listed_and_checked(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("CEBRA_ETHAN_DATA", raising=False)
+    assert main(["data", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("rat-simulated") and "simulated" in line for line in lines)
+    assert main(["data", "list", "rat-achilles"]) == 0
+    assert "licence" in capsys.readouterr().out
+    assert main(["data", "check", "--root", str(tmp_path)]) == 0
+    assert "No recording is on disk" in capsys.readouterr().out
+    assert main(["data", "check", "rat-simulated"]) == 0
+    assert capsys.readouterr().out == "rat-simulated: simulated, no file\n"
+    (tmp_path / "rat_hippocampus").mkdir()
+    (tmp_path / "rat_hippocampus" / "achilles.npz").write_bytes(b"not it")
+    assert main(["data", "check", "--root", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert "rat-achilles: rat_hippocampus/achilles.npz: damaged" in said.out
+    assert said.err.count("\n") == 1
+    assert "achilles.npz differ" in said.err
+
+
+def test_fetching_says_what_cannot_be_fetched(tmp_path, capsys):
+    assert main(["data", "fetch", "rat-simulated", "--root", str(tmp_path)]) == 2
+    assert "only recordings are downloaded" in capsys.readouterr().err
+    shutil.rmtree(tmp_path)
