@@ -134,7 +134,7 @@ class HippocampusConfig(ExperimentConfig):
         topology_shuffles: Models with shuffled labels that give its thresholds; 0 leaves it out.
         topology_points: Points drawn from an embedding.
         topology_max_dimension: Largest dimension of the homology.
-        topology_iterations: Training steps of its models.
+        topology_iterations, topology_learning_rate: Training of its models.
         device: Where CEBRA is trained.
     """
 
@@ -161,6 +161,7 @@ class HippocampusConfig(ExperimentConfig):
             "num_neurons": 40, "batch_size": 128, "neighbors": (4, 25), "num_shuffles": 19,
             "pivae_epochs": 2, "topology_shuffles": 2, "topology_points": 100,
             "topology_max_dimension": 1, "topology_iterations": 50, "topology_dims": (3,),
+            "topology_learning_rate": 1e-3,
             "methods": (
                 "behavior", "time", "time-all", "hybrid", "position", "direction", "conv-pivae",
                 "conv-pivae-labels", "conv-pivae-mc", "pca", "permuted", "shifted",
@@ -178,6 +179,7 @@ class HippocampusConfig(ExperimentConfig):
             "learning_rate_time": 1e-3, "num_bins": 6000, "num_neurons": 80, "num_shuffles": 99,
             "pivae_epochs": 20, "topology_shuffles": 3, "topology_points": 300,
             "topology_max_dimension": 1, "topology_iterations": 500, "topology_dims": (3,),
+            "topology_learning_rate": 1e-3,
             "methods": (
                 "behavior", "time", "time-all", "hybrid", "position", "direction", "conv-pivae",
                 "conv-pivae-labels", "conv-pivae-mc", "tsne", "pca", "permuted", "shifted",
@@ -225,6 +227,7 @@ class HippocampusConfig(ExperimentConfig):
     topology_points: int = 500
     topology_max_dimension: int = 2
     topology_iterations: int = 10_000
+    topology_learning_rate: float = 3e-4
     device: str = "cuda_if_available"
 
     @property

@@ -209,7 +209,9 @@ def circular_coordinate(
     if not 0 < at < 1:
         raise InvalidParameterError(f"at must be between 0 and 1; got {at!r}.")
     if not len(homology.cocycle):
-        raise DataError("a circular coordinate needs a loop; the homology has none. Use more rows.")
+        raise DataError(
+            "a circular coordinate needs a loop; the homology has none. Use more rows."
+        )
     near = _near(homology, at)
     i, j, value = homology.cocycle.T
     alpha = np.zeros(near.shape)
