@@ -231,7 +231,8 @@ def _numbers(decoded: Mapping[str, Decoded], chance: bool) -> dict[str, Any]:
     position, direction = decoded["position"], decoded["direction"]
     where = position.chance if chance else position.scores
     which = direction.chance if chance else direction.scores
-    assert where is not None and which is not None
+    assert where is not None
+    assert which is not None
     numbers = {
         "k": None if chance else position.k,
         "median_cm": 100 * where.median_error,

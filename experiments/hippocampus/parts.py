@@ -1,4 +1,4 @@
-"""The parts of the experiment: (rat, method, seed, fold), and (rat, dimensions, kind) of topology."""
+"""The parts: one for each (rat, method, seed, fold), and one for each embedding of topology."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ EXPERIMENT = Experiment(
     summarise=summarise,
     numbers=NUMBERS,
     expected=EXPECTED,
-    simulated="a rat that runs laps on a linear track, its place cells calibrated on rat achilles; "
+    simulated="a rat that runs laps on a linear track, its place cells calibrated on achilles; "
     "further rats share the track and the distribution of fields and nothing else",
     # 0.07 s of a busy core for a step of batch 512, and 9 s for each trained part
     core_minutes={"smoke": 0.8, "run": 5, "quick": 28, "paper": 220},

@@ -35,7 +35,8 @@ def sphere(num_points=70):
 def figure_eight():
     angle = np.linspace(0, TURN, 30, endpoint=False)
     ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return np.concatenate([ring + [1, 0], ring - [1, 0]])
+    away = np.array([1.0, 0.0])
+    return np.concatenate([ring + away, ring - away])
 
 
 @pytest.mark.parametrize(
