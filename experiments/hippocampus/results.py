@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cebra_ethan.report.numbers import cell_text
 from config import HippocampusConfig
 from experiments.common import Number
 from experiments.common.text import comparison_lines, row_table
@@ -83,13 +84,15 @@ def protocol(config: HippocampusConfig) -> list[str]:
 def text_report(results: Mapping[str, Any], folder: Path) -> str:
     """Returns what a newcomer wants to read after a run."""
     rows = results["rows"]
-    blocks = []
+    blocks = ["\n".join(textwrap.wrap(" ".join(results["notes"]), 88))]
     for rat in dict.fromkeys(row["group"] for row in rows):
         own = [row for row in rows if row["group"] == rat]
         if not all("median_cm" in row["values"] for row in own):
             blocks.append(f"{rat}\n{row_table(own, results['numbers'])}")
             continue
         blocks.append(_rat_text(rat, own, results))
+    blocks += [_table_text(entry) for entry in results["statistics"] if "rows" in entry
+               and entry["title"].startswith(("Hypotheses", "Persistent"))]  # fmt: skip
     if compared := comparison_lines(results):
         blocks.append("\n".join(["Beside others' numbers", *compared]))
     figures = "\n".join(f"  {folder / figure['path']}" for figure in results["figures"])
@@ -102,7 +105,6 @@ def _rat_text(rat: str, rows: Sequence[Mapping[str, Any]], results: Mapping[str,
     title = simulated if results["source"] == "simulated" else f"Rat {rat}"
     lines = [
         f"{title} on a linear track: where is it, read from its hippocampus?",
-        *textwrap.wrap(" ".join(results["notes"]), 88),
         "",
         _error_table(rows),
         "",
@@ -123,6 +125,12 @@ def _rat_text(rat: str, rows: Sequence[Mapping[str, Any]], results: Mapping[str,
             f"p = {part['p_permute']:.2g} (permuted), p = {part['p_shift']:.2g} (shifted)"
         )
     return "\n".join([*lines, *_honest_line(rows)])
+
+
+def _table_text(entry: Mapping[str, Any]) -> str:
+    cells = [[cell_text(value) for value in row] for row in entry["rows"]]
+    note = "\n".join(textwrap.wrap(entry["note"], 88))
+    return f"{entry['title']}\n{table(entry['header'], cells)}\n{note}"
 
 
 def _error_table(rows: Sequence[Mapping[str, Any]]) -> str:
