@@ -136,10 +136,14 @@ def plot_circular_coordinate(
         ax.scatter(where[chosen], turn[chosen], s=6, color=color, label=shown, linewidth=0)
     if not np.isfinite(turn).any():
         ax.text(0.5, 0.5, "no loop", transform=ax.transAxes, ha="center", color=CHANCE)
-    ax.set(xlabel=name, ylabel="Circular coordinate (degrees)", ylim=(0, 360))
+    ax.set(
+        xlabel=name,
+        ylabel="Circular coordinate (degrees)",
+        ylim=(0, 360 if classes is None else 440),
+    )
     ax.set_yticks([0, 90, 180, 270, 360])
     if classes is not None:
-        ax.legend(loc="upper right")
+        ax.legend(loc="upper right", ncols=2)  # above the points
     if title is not None:
         ax.set_title(title)
     return ax

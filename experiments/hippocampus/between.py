@@ -8,6 +8,7 @@ for the training part, as published, and for the held-out part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,18 @@ from experiments.common import Finished, make_row
 from experiments.common.controls import plain_points
 from experiments.common.statistics import anova, pairwise_tests, tukey
 from experiments.hippocampus.splits import num_folds, split
-from experiments.hippocampus.table import METHODS
+from experiments.hippocampus.table import METHODS, Method
 
-__all__ = ["RATS", "consistency_rows", "consistency_statistics"]
+__all__ = ["RATS", "consistency_rows", "consistency_statistics", "row_title"]
 
 RATS, RUNS = "between rats", "between runs"
 _PARTS = ("train", "test")
 _CONTROLS_ONLY = ("no-embedding", "chance")
+
+_TITLES = {
+    "no-embedding": "no embedding, counts on random axes",
+    "chance": "chance, points in random order",
+}
 
 Done = Mapping[str, Finished]
 
@@ -56,14 +62,14 @@ def consistency_rows(
         for name in chosen:
             seeds, matrix = _between_rats(config, pieces, done, name)
             if seeds:
-                rows.append(make_row(RATS, name, METHODS[name], seeds, numbers))
+                rows.append(make_row(RATS, name, _info(name), seeds, numbers))
                 matrices[name] = matrix
     for rat in config.rats if config.num_seeds > 1 else ():
         for name in chosen:
             pairs = list(_between_runs(config, pieces, done, name, rat))
             if pairs:
                 group = f"{RUNS}, {rat}"
-                row = make_row(group, name, METHODS[name], pairs, numbers)
+                row = make_row(group, name, _info(name), pairs, numbers)
                 rows.append(row | {"spread": "sd over pairs of runs"})
     return rows, matrices
 
@@ -86,6 +92,15 @@ def consistency_statistics(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
         if ours in groups:
             found.append(pairwise_tests(groups, others, "paired t", title=f"Paired t: {what}"))
     return found
+
+
+def row_title(name: str) -> str:
+    """Returns what a row is called where consistency is shown."""
+    return _TITLES.get(name, METHODS[name].title)
+
+
+def _info(name: str) -> Method:
+    return replace(METHODS[name], title=row_title(name))
 
 
 def _between_rats(
@@ -133,7 +148,8 @@ def _score(
     # chance: the bins of each rat in an order of its own
     means, _ = bin_embeddings(points, labels, config.consistency_bins)
     rng = np.random.default_rng(seed)
-    return consistency_score([mean[rng.permutation(len(mean))] for mean in means], between="runs")
+    mixed = [mean[rng.permutation(len(mean))] for mean in means]
+    return replace(consistency_score(mixed, between="runs"), ids=np.array(config.rats))
 
 
 def _between_runs(

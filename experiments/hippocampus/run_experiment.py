@@ -64,8 +64,9 @@ EXPERIMENT = Experiment(
     expected=EXPECTED,
     simulated="a rat that runs laps on a linear track, its place cells calibrated on achilles; "
     "further rats share the track and the distribution of fields and nothing else",
-    # 0.07 s of a busy core for a step of batch 512, and 9 s for each trained part
-    core_minutes={"smoke": 0.8, "run": 5, "quick": 28, "paper": 220},
+    # 0.03 s of a busy core for a step of batch 512; measured parts of 150 steps, times steps.
+    # paper: batch 20,000 was not measured on a CPU; about 2 s for a step, by the size of its loss
+    core_minutes={"smoke": 1.5, "run": 2, "quick": 12, "demo": 4500, "paper": 60_000},
     recordings=lambda config: list(rats(config).values()),
     switches={"overview": "also draw one picture of all"},
     text=text_report,

@@ -15,9 +15,8 @@ from cebra_ethan.plots.topology import plot_barcode, plot_circular_coordinate
 from cebra_ethan.types import Label
 from config import HippocampusConfig
 from experiments.common import Figure, Finished
-from experiments.hippocampus.between import RATS
+from experiments.hippocampus.between import RATS, row_title
 from experiments.hippocampus.homology import TOPOLOGY, homology_of, thresholds_of
-from experiments.hippocampus.table import METHODS
 
 __all__ = ["draw_structure"]
 
@@ -77,7 +76,7 @@ def _matrices(matrices: Mapping[str, Consistency], word: str) -> Any:
     with style():
         figure = new_figure(2.9 * columns, 2.9 * lines + 0.4)
         for place, (name, found) in enumerate(matrices.items()):
-            title = f"{_short(METHODS[name].title)}\nmean {100 * found.scores.mean():.1f}"
+            title = f"{_short(row_title(name))}\nmean {100 * found.scores.mean():.1f}"
             ax = figure.add_subplot(lines, columns, place + 1)
             plot_consistency(found, ax=ax, title=title, cmap="Greys", colorbar=False)
         figure.suptitle(f"Consistency between rats{word}")
