@@ -132,8 +132,8 @@ def topology_table(config: HippocampusConfig, done: Mapping[str, Finished]) -> d
     note = (
         f"A bar counts if it lives longer than the longest one of {config.topology_shuffles} "
         f"models with permuted labels (paper: 500). {config.topology_points} points, field 47. "
-        "The scale is that of trained embeddings: even points and counts lie farther apart and have "
-        "long bars for that reason alone."
+        "The scale is that of trained embeddings: even points and counts lie farther apart and "
+        "have long bars for that reason alone."
     )
     header.append("circular coordinate follows the track (0 to 1)")
     return stats_table("Persistent homology", header, rows, note)
