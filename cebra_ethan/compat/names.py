@@ -153,6 +153,13 @@ _ATTRIBUTION_CLASSES = _of(
     "IntegratedGradientsMethodBatched JFMethodBased JFMethodBasedBatched NeuronGradientMethod "
     "NeuronGradientMethodBatched NeuronGradientShapMethod NeuronGradientShapMethodBatched",
 )
+_RECORDINGS = "compat.adapters.recordings"
+_RATS = _of(
+    _RECORDINGS,
+    "MultipleRatsTrialSplitDataset SingleRatCorruptDataset SingleRatDataset "
+    "SingleRatTrialSplitDataset",
+)
+_AREA2 = _of(_RECORDINGS, "Area2BumpDataset Area2BumpShuffledDataset")
 _JACOBIAN = _of(_ATTRIBUTION, "get_attribution_map")
 
 TABLE: Mapping[str, Mapping[str, str]] = {
@@ -251,17 +258,12 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         **_of(_DATASETS, "get_datapath get_options init set_datapath"),
         "get_data_root": f"{_DATASETS}:get_datapath",
     },
-    **{
-        f"datasets.{name}": {}
-        for name in (
-            "poisson",
-            "demo",
-            "hippocampus",
-            "monkey_reaching",
-            "synthetic_data",
-            "gaussian_mixture",
-        )
-    },
+    "datasets.poisson": {},
+    "datasets.demo": {},
+    "datasets.hippocampus": _RATS,
+    "datasets.monkey_reaching": _AREA2,
+    "datasets.synthetic_data": _of(_RECORDINGS, "SyntheticData"),
+    "datasets.gaussian_mixture": _of(_RECORDINGS, "ContinuousGaussianMixtureDataset"),
 }
 """Module of `cebra` to names and their homes."""
 
@@ -343,16 +345,6 @@ _REASONS: Mapping[str, str] = {
         datasets.demo.DemoDatasetDiscrete datasets.demo.DemoDatasetMixed
         datasets.demo.DemoDatasetUnified datasets.demo.MultiContinuous
         datasets.demo.MultiDiscrete datasets.demo.MultiMixed""",
-    "use cebra.datasets.init('rat-hippocampus-...')": """
-        datasets.hippocampus.SingleRatDataset datasets.hippocampus.SingleRatTrialSplitDataset""",
-    "load each recording with cebra.datasets.init and pass a list to CEBRA.fit": """
-        datasets.hippocampus.MultipleRatsTrialSplitDataset""",
-    "use cebra_ethan.metrics.significance.shuffle_labels": """
-        datasets.hippocampus.SingleRatCorruptDataset
-        datasets.monkey_reaching.Area2BumpShuffledDataset""",
-    "the recording is not here; read your copy with cebra.load_data": """
-        datasets.monkey_reaching.Area2BumpDataset datasets.synthetic_data.SyntheticData
-        datasets.gaussian_mixture.ContinuousGaussianMixtureDataset""",
 }
 
 NOT_HERE: Mapping[str, str] = {

@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 # Two walks in the plane; neurons 0 to 9 follow the first, 10 to 19 the second.
 walk = np.cumsum(rng.normal(size=(1500, 4)), axis=0) / 8
 z1, z2 = (torch.from_numpy(np.sin(one)).float() for one in (walk[:, :2], walk[:, 2:]))
-truth = np.kron(np.eye(2), np.ones((3, 10)))
+truth = np.kron(np.eye(2), np.ones((3, 10))).astype(bool)
 noise = torch.from_numpy(rng.normal(size=(1500, 20)) / 10).float()
 mixing = [torch.from_numpy(rng.normal(size=(2, 10))).float() for _ in range(2)]
 neurons = torch.tanh(torch.cat([z1 @ mixing[0], z2 @ mixing[1]], dim=1)) + noise

@@ -28,6 +28,7 @@ class TensorDataset(ContrastiveDataset, Masked):
         discrete: `(T,)`.
         offset: Of no effect: loaders learn the receptive field from the model.
         device: Of no effect: loaders have one.
+        trial: Trial of each bin, `(T,)`; windows and pairs stay inside one.
 
     Example:
         >>> dataset = TensorDataset(torch.randn(100, 5), continuous=torch.rand(100, 2))
@@ -42,13 +43,15 @@ class TensorDataset(ContrastiveDataset, Masked):
         discrete: Any = None,
         offset: Any = None,
         device: Any = "cpu",
+        *,
+        trial: Any = None,
     ) -> None:
         labels = {}
         if continuous is not None:
             labels["continuous"] = Label(continuous, "continuous", name="continuous")
         if discrete is not None:
             labels["discrete"] = Label(discrete, "categorical", name="discrete")
-        super().__init__(as_recording(neural, labels=labels))
+        super().__init__(as_recording(neural, labels=labels, trial=trial))
 
     @property
     def neural(self) -> Tensor:
