@@ -12,8 +12,8 @@ On a machine with sixteen cores and a GPU, where both are installed, all of it i
 
 Recordings: the two rats; six mice, one recording each; one mouse over eight days (frames in which
 a mouse is slower than 4 cm/s are left out, and amplitudes are divided by the standard deviation
-of the training part, one number for each recording). Recipe: first 80 % of the time for training, last
-20 % for test; 3-D, offset10-model, 32 units, batch 512 for each session, learning rate 3e-4,
+of the training part, one number for each recording). Recipe: first 80 % of the time for training,
+last 20 % for test; 3-D, offset10-model, 32 units, batch 512 for each session, learning rate 3e-4,
 temperature 1, time offset 10, labels position and one-hot direction. Training and test parts are
 transformed apart; a kNN regression (cosine) decodes the position as in rats.py. Consistency is
 the R2 of a linear map between the bin means of two sessions, in bins of position and in bins of
