@@ -65,7 +65,7 @@ EXPERIMENT = Experiment(
     numbers=NUMBERS,
     expected=EXPECTED,
     simulated=SIMULATED,
-    core_minutes={"smoke": 0.4, "quick": 10, "paper": 9000},
+    core_minutes={"smoke": 0.4, "quick": 11, "paper": 70_000},
     recordings=recordings,
 )
 
