@@ -114,14 +114,14 @@ def test_the_folds_of_trials_are_apart_and_cross_no_border():
 
 def test_the_paper_split_runs(tmp_path):
     config = HippocampusConfig.from_preset(
-        "smoke", split="trials", num_rats=2, topology_shuffles=0,
-        methods=("untrained", "tsne-all", "no-embedding", "chance"),
+        "smoke", split="trials", num_rats=1, topology_shuffles=0,
+        methods=("time-all", "pca", "untrained", "no-embedding", "chance"),
         **SMALL | {"num_bins": 6000},
     )  # fmt: skip
     values = run_experiment.run(config, tmp_path / "run")
     rows = {(r["group"], r["method"]): r for r in read_json(tmp_path / "run/results.json")["rows"]}
     assert len(rows["simulated", "untrained"]["seeds"]) == 3
-    assert rows["simulated", "tsne-all"]["transductive"]
+    assert rows["simulated", "time-all"]["transductive"]
     assert 0 < values["simulated.no-embedding.median_cm"] < 30
 
 
@@ -133,7 +133,9 @@ def test_a_paper_setting_is_the_papers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["umap", "umap-all", "tsne", "pivae", "lfads", "autolfads"])
+@pytest.mark.parametrize(
+    "method", ["umap", "umap-all", "tsne", "tsne-all", "pivae", "lfads", "autolfads"]
+)
 def test_further_baselines_run(method, tmp_path):
     config = HippocampusConfig.from_preset(
         "smoke", num_rats=1, topology_shuffles=0, methods=(method,), lfads_epochs=1,
