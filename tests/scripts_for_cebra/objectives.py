@@ -10,9 +10,7 @@ from cebra.solver import MultiObjectiveConfig
 from cebra.solver.schedulers import LinearRampUp
 
 rng = np.random.default_rng(0)
-walk = (
-    np.cumsum(rng.normal(size=(1000, 4)), axis=0) / 8
-)  # two walks in the plane, of ten neurons each
+walk = np.cumsum(rng.normal(size=(1000, 4)), axis=0) / 8  # two walks
 z1, z2 = (torch.from_numpy(np.sin(one)).float() for one in (walk[:, :2], walk[:, 2:]))
 truth = np.kron(np.eye(2), np.ones((3, 10))).astype(bool)
 noise = torch.from_numpy(rng.normal(size=(1000, 20)) / 10).float()
@@ -50,8 +48,7 @@ losses = [solver.log["loss_train", k][-1] for k in range(2)]
 first, second = (part.detach().numpy() for part in solver.model(data.neural))
 r2 = [cebra.KNNDecoder(9).fit(p, z).score(p, z) for p, z in ((first, z1), (second, z2))]
 solver.model.split_outputs = False
-embedding = solver.model(data.neural).detach().numpy()
-difference = float(np.abs(embedding - solver.transform(data.neural).numpy()).max())
+difference = float((solver.model(data.neural) - solver.transform(data.neural)).abs().max())
 data.neural.requires_grad_(True)
 method = cebra.attribution.init(
     name="jacobian-based", model=solver.model, input_data=data.neural, output_dimension=6
