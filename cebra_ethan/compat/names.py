@@ -65,7 +65,8 @@ _CRITERIONS = {
 _MODEL_CLASSES = {
     **_of(
         _MODELS,
-        "ConvolutionalModelMixin _OffsetModel Offset0Model Offset0ModelMSE Offset0ModelMSETanH "
+        "ConvolutionalModelMixin HasFeatureEncoder ResampleModelMixin _OffsetModel Offset0Model "
+        "Offset0ModelMSE Offset0ModelMSETanH "
         "Offset0Modelv2 Offset0Modelv3 Offset0Modelv4 Offset0Modelv5 Offset10Model "
         "Offset10ModelMSE Offset15Model Offset20Model Offset36 Offset36Dropout Offset36Dropoutv2 "
         "Offset40 Offset50 Offset5Model Resample1Model Resample5Model ResampleModel SupervisedNN1 "
@@ -85,7 +86,7 @@ _SINGLE = {
         _DATA,
         "ContinuousDataLoader DiscreteDataLoader FullDataLoader HybridDataLoader MixedDataLoader",
     ),
-    "SingleSessionDataset": f"{_DATA}:TensorDataset",
+    "SingleSessionDataset": f"{_DATA}:Dataset",
 }
 _MULTI = {
     "ContinuousMultiSessionDataLoader": f"{_DATA}:ContinuousDataLoader",
@@ -114,7 +115,7 @@ _DATA_HELPERS = {
     **_of(_METRICS, "OrthogonalProcrustesAlignment ensemble_embeddings"),
     **_of(_DATA, "get_loader_options"),
 }
-_DATA_BASE = {"Loader": "data.loader:ContrastiveLoader"}
+_DATA_BASE = {"Loader": "data.loader:ContrastiveLoader", **_of(_DATA, "Dataset")}
 _LOAD = {"load": "data.readers.load:load_data"}
 
 _SINGLE_SOLVERS = {
@@ -130,7 +131,6 @@ _SOLVER_OBJECTIVES = {
         "ContrastiveMultiobjectiveSolverxCEBRA SupervisedMultiobjectiveSolverxCEBRA",
     ),
     **_of(_CONFIG, "MultiObjectiveConfig"),
-    "MultiobjectiveSolverBase": f"{_MULTIOBJECTIVE}:ContrastiveMultiobjectiveSolverxCEBRA",
 }
 _REGULARIZED = _of(_MULTIOBJECTIVE, "RegularizedSolver")
 _SCHEDULERS = _of(_SUBSPACES, "ConstantScheduler LinearRampUp LinearScheduler")
@@ -146,6 +146,7 @@ _CONTINUOUS = _of(
 )
 _DISCRETE = _of(_DISTRIBUTIONS, "DiscreteEmpirical DiscreteUniform")
 _MIXED = _of(_DISTRIBUTIONS, "MixedTimeDeltaDistribution")
+_SESSIONS = _of("compat.adapters.sessions", "DiscreteMultisessionSampler MultisessionSampler")
 _INDEX = _of(_DISTRIBUTIONS, "ContinuousIndex")
 _ATTRIBUTION_CLASSES = _of(
     _ATTRIBUTION,
@@ -202,20 +203,20 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "data.helper": _DATA_HELPERS,
     "data.assets": {},
     "data.load": _LOAD,
-    "distributions": {**_CONTINUOUS, **_DISCRETE, **_MIXED, **_INDEX},
+    "distributions": {**_CONTINUOUS, **_DISCRETE, **_MIXED, **_INDEX, **_SESSIONS},
     "distributions.base": {},
     "distributions.continuous": _CONTINUOUS,
     "distributions.discrete": _DISCRETE,
     "distributions.mixed": _MIXED,
     "distributions.index": _INDEX,
-    "distributions.multisession": {},
+    "distributions.multisession": _SESSIONS,
     "models": {
         **_MODEL_CLASSES,
         **_CRITERIONS,
         **_CRITERION_OBJECTIVES,
         **_MODEL_OBJECTIVES,
         **_REGULARIZERS,
-        **_of(_MODELS, "get_options init register"),
+        **_of(_MODELS, "get_options init parametrize register"),
     },
     "models.model": _MODEL_CLASSES,
     "models.layers": _LAYERS,
@@ -251,7 +252,10 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "attribution.jacobian_attribution": _JACOBIAN,
     "attribution._jacobian": {},
     "registry": {},
-    "io": {"device": "compat.adapters.datasets:device"},
+    "io": {
+        "device": "compat.adapters.datasets:device",
+        **_of("compat.adapters.io", "reduce"),
+    },
     "helper": _of(_DATA, "get_loader_options"),
     "config": {},
     "datasets": {
@@ -272,11 +276,7 @@ _REASONS: Mapping[str, str] = {
         integrations.sklearn.cebra.check_version integrations.sklearn.utils.check_device
         integrations.sklearn.utils.check_fitted integrations.sklearn.utils.check_input_array
         integrations.sklearn.utils.check_label_array integrations.sklearn.utils.update_old_param
-        data.base.Dataset distributions.base.ConditionalDistribution
-        distributions.base.HasGenerator
-        distributions.base.Index distributions.base.JointDistribution
-        distributions.base.PriorDistribution models.model.HasFeatureEncoder
-        models.model.ResampleModelMixin solver.schedulers.Scheduler solver.util.Meter
+        solver.schedulers.Scheduler solver.util.Meter
         solver.util.ProgressBar attribution._jacobian.compute_jacobian
         attribution._jacobian.tensors_to_cpu_and_double attribution._jacobian.tensors_to_cuda
         registry.add_docstring registry.add_helper_functions registry.is_registry
@@ -292,6 +292,9 @@ _REASONS: Mapping[str, str] = {
         models.multiobjective.check_overlapping_feature_ranges
         models.multiobjective.check_slices_for_gaps
         models.multiobjective.compute_renormalize_ranges""",
+    "its validation reads an attribute that nothing sets in cebra 0.6.1 (fault 18); use "
+    "cebra.solver.ContrastiveMultiobjectiveSolverxCEBRA": """
+        solver.multiobjective.MultiobjectiveSolverBase""",
     "it is deprecated in cebra 0.6.1; use cebra.models.SubspaceMultiobjectiveModel": """
         models.multiobjective.MultiobjectiveModel""",
     "use DatasetCollection with a loader: each session has one": """
@@ -309,11 +312,14 @@ _REASONS: Mapping[str, str] = {
     "no distance matrix is kept; use ContinuousIndex or cebra_ethan.data.neighbors": """
         distributions.index.ConditionalIndex distributions.index.DistanceMatrix
         distributions.index.MultiSessionIndex distributions.index.OffsetDistanceMatrix""",
-    "use cebra_ethan.data.multisession.MultiSessionDataset(...).sampler(offset).draw(...)": """
-        distributions.multisession.DiscreteMultisessionSampler
-        distributions.multisession.MultisessionSampler""",
     "use cebra_ethan.data.unified.Alignment": "distributions.multisession.UnifiedSampler",
-    "use cebra_ethan.models.supervised.SupervisedModel": "models.model.ClassifierModel",
+    "loaders take no distributions here; derive from cebra_ethan.data.sampling.TimeSampler or "
+    "another sampler": """
+        distributions.base.ConditionalDistribution distributions.base.HasGenerator
+        distributions.base.Index distributions.base.JointDistribution
+        distributions.base.PriorDistribution""",
+    "the only solver for it never ends in cebra 0.6.1 (fault 18); use "
+    "cebra_ethan.models.supervised.SupervisedModel": "models.model.ClassifierModel",
     "build it by its name, cebra.models.init('offset1-model-mse-clip-1-1', ...)": """
         models.model.Offset0ModelMSEClip models.model.Offset0ModelMSETanHv2
         models.model.Offset0ModelResNetTanH""",
@@ -326,7 +332,6 @@ _REASONS: Mapping[str, str] = {
         solver.multi_session.MultiSessionAuxVariableSolver""",
     "its fit never ends in cebra 0.6.1 (fault 18); use cebra_ethan.models.supervised": """
         solver.supervised.SupervisedNNSolver""",
-    "use sklearn.decomposition.PCA": "io.reduce",
     "the command line is `cebra-ethan` (that of cebra 0.6.1 does not work, fault 17)": """
         config.Config config.add_arguments""",
     "cebra 0.6.1 has no such class either (fault 18); use cebra_ethan.metrics.label_decoders": """
@@ -334,7 +339,7 @@ _REASONS: Mapping[str, str] = {
     "cebra 0.6.1 has no such class either (fault 18); see cebra.distributions for those there": """
         distributions.DeltaVMFDistribution distributions.continuous.DeltaVMFDistribution""",
     "keywords of one model leak into all later ones in cebra 0.6.1 (fault 13); use register": """
-        models.parametrize solver.parametrize datasets.parametrize""",
+        solver.parametrize datasets.parametrize""",
     "everything is imported when it is used (it has no effect in cebra 0.6.1, fault 21)": """
         allow_lazy_imports""",
     "recordings are simulated by cebra_ethan.datasets.load_dataset('rat-simulated')": """

@@ -45,6 +45,9 @@ CHECKS = {
         and n["losses"][0] < n["losses"][1] - 0.3
         and len(n["loaded"]) == 2
     ),
+    "objectives": lambda n: (
+        max(n["losses"]) < 3.8 and min(n["r2"]) > 0.8 and n["difference"] < 1e-4 and n["auc"] > 0.8
+    ),
 }
 """Script to what its numbers must be."""
 
@@ -52,7 +55,7 @@ CHECKS = {
 def test_there_is_a_check_for_each_script():
     names = {path.stem for path in FOLDER.glob("*.py")} - {"conftest"}
     assert names == set(CHECKS)
-    assert len(names) == 10
+    assert len(names) == 11
 
 
 @pytest.mark.parametrize("name", CHECKS)

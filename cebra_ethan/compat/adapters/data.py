@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,85 @@ from ...errors import DataError, InvalidParameterError
 from ...types import Label, Offset, Recording
 from .masking import Masked
 
-__all__ = ["DatasetCollection", "Loader", "TensorDataset", "get_loader_options"]
+__all__ = ["Dataset", "DatasetCollection", "Loader", "TensorDataset", "get_loader_options"]
 
 
+class Dataset(ABC, Masked):
+    """The base of one's own datasets: a subclass sets `neural`, and says what labels there are.
+
+    Loaders read `neural`, `continuous_index` and `discrete_index` and cut windows themselves; what
+    a subclass does in `__getitem__` is of no effect on them.
+
+    Args:
+        device: Of no effect: loaders have one.
+        options: Of no effect: nothing is downloaded.
+
+    Example:
+        >>> class Mine(Dataset):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.neural = torch.randn(100, 5)
+        ...     @property
+        ...     def continuous_index(self):
+        ...         return torch.rand(100, 2)
+        >>> Mine().recording.labels
+        {'continuous': Label('continuous', continuous, shape=(100, 2))}
+    """
+
+    neural: Any
+
+    def __init__(self, device: Any = "cpu", **options: Any) -> None:
+        self.offset = Offset(0, 1)
+
+    @property
+    def input_dimension(self) -> int:
+        """The number of neurons."""
+        return int(self.neural.shape[1])
+
+    @property
+    def continuous_index(self) -> Any:
+        """The continuous label `(T,)` or `(T, d)`, or `None`."""
+        return None
+
+    @property
+    def discrete_index(self) -> Any:
+        """The discrete label `(T,)`, or `None`."""
+        return None
+
+    @property
+    def recording(self) -> Recording:
+        """What loaders draw from."""
+        return TensorDataset(self.neural, self.continuous_index, self.discrete_index).recording
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """The same, as of several."""
+        return (self.recording,)
+
+    def __len__(self) -> int:
+        return len(self.neural)
+
+    def expand_index(self, index: Tensor) -> Tensor:
+        """Returns the bins of the windows of rows, `(rows, span)`, moved in at the ends."""
+        rows = index.clamp(self.offset.left, len(self) - self.offset.right)
+        steps = torch.arange(-self.offset.left, self.offset.right, device=index.device)
+        return rows[:, None] + steps
+
+    def __getitem__(self, index: Any) -> Tensor:
+        """Returns the windows of rows, `(rows, N, span)`."""
+        rows = self.expand_index(torch.as_tensor(index))
+        return torch.as_tensor(self.neural)[rows].transpose(1, 2)
+
+    def configure_for(self, model: Any) -> None:
+        """Sets the receptive field of the windows `dataset[t]`; loaders learn it by themselves."""
+        self.offset = model.offset
+
+    def to(self, device: Any) -> Dataset:
+        """Returns the dataset: the loader moves what it draws."""
+        return self
+
+
+@Dataset.register
 class TensorDataset(ContrastiveDataset, Masked):
     """A recording with one continuous and one discrete label, or one of them, or none.
 

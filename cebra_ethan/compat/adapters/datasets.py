@@ -49,13 +49,13 @@ def _names() -> dict[str, Callable[..., Any]]:
         made[name] = partial(MultipleRatsTrialSplitDataset, fold)
     for session in AREA2_SESSIONS:
         for labels in ("pos", "target", "posdir"):
-            own = {"session": session, "labels": labels}
-            made[f"area2-bump-{labels}-{session}"] = partial(Area2BumpDataset, **own)
+            name = f"area2-bump-{labels}-{session}"
+            made[name] = partial(Area2BumpDataset, session=session, labels=labels)
     for session in ("active", "active-passive"):
         for end, labels, shuffled in _SHUFFLED:
-            own = {"session": session, "labels": labels, "shuffled": shuffled}
-            name = f"area2-bump-{labels}-{session}-{end}"
-            made[name] = partial(Area2BumpShuffledDataset, **own)
+            made[f"area2-bump-{labels}-{session}-{end}"] = partial(
+                Area2BumpShuffledDataset, session=session, labels=labels, shuffled=shuffled
+            )
     for noise in NOISES:
         made[f"continuous-gaussian-mixture-{noise}"] = partial(
             ContinuousGaussianMixtureDataset, noise

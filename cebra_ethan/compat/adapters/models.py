@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import filter as matching
 from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -16,9 +17,20 @@ from ...models.layers import Normalize
 from ...models.model import MODELS, resolve_model, supported_model_architectures
 from ...types import Offset as _Offset
 
-__all__ = ["CLASSES", "ConvolutionalModelMixin", "Offset", "get_options", "infonce", "init"]
+__all__ = [
+    "CLASSES",
+    "ConvolutionalModelMixin",
+    "HasFeatureEncoder",
+    "Offset",
+    "ResampleModelMixin",
+    "get_options",
+    "infonce",
+    "init",
+    "parametrize",
+    "register",
+]
 
-Class = TypeVar("Class", bound=type)
+Class = TypeVar("Class", bound=Callable[..., Any])
 
 CLASSES = {
     "Offset0Model": "offset1-model",
@@ -140,11 +152,61 @@ def register(
     return add
 
 
+def parametrize(
+    pattern: str, *, kwargs: Sequence[Mapping[str, Any]] = (), **all_kwargs: Sequence[Any]
+) -> Callable[[Class], Class]:
+    """Decorates a class of models to be built by several names, each with keywords of its own.
+
+    Args:
+        pattern: Of the names, such as `"my-model-{depth}"`.
+        kwargs: The keywords of each name.
+        all_kwargs: Values of each keyword, of which all combinations are added.
+
+    Raises:
+        InvalidParameterError: If a name is taken.
+
+    Example:
+        >>> @parametrize("doctest-model-{span}", span=[3, 5])
+        ... class Mine(OffsetModel):
+        ...     pass
+        >>> [MODELS.pop(name) and name for name in get_options("doctest-model-*")]
+        ['doctest-model-3', 'doctest-model-5']
+    """
+    products = product(*all_kwargs.values()) if all_kwargs else ()
+    chosen = [*kwargs, *(dict(zip(all_kwargs, one, strict=True)) for one in products)]
+
+    def add(cls: Class) -> Class:
+        for own in chosen:
+            register(pattern.format(**own))(partial(cls, **own))
+        return cls
+
+    return add
+
+
 class ConvolutionalModelMixin:
     """Says that the layers are convolutions without padding, for recordings of any length."""
 
 
-class _OffsetModel(OffsetModel):
+class ResampleModelMixin:
+    """Says that there are fewer points than bins; a subclass says `resample_factor`, a number."""
+
+    @property
+    def resample_factor(self) -> int:
+        """Bins of a recording for each point."""
+        raise NotImplementedError(f"{type(self).__name__} must define resample_factor.")
+
+
+class HasFeatureEncoder:
+    """Calls the layers of a model its feature encoder."""
+
+    @property
+    def feature_encoder(self) -> nn.Module:
+        """The layers."""
+        layers: nn.Module = self.net  # type: ignore[attr-defined]
+        return layers
+
+
+class _OffsetModel(OffsetModel, HasFeatureEncoder):
     """The base of one's own models, as in `cebra`; a subclass says `get_offset`.
 
     Without `ConvolutionalModelMixin` the layers get single windows, `(B, N, span)`.

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...errors import DataError, InvalidParameterError
 from ...models.jacobian import JacobianRegularizer
 from ...solver.callbacks import EveryFewSteps
+from ...solver.guard import NotFiniteError, divergence
 from ...types import Batch, Objective
 from .objective_config import MultiCriterions
 from .objectives import SupervisedBatch
@@ -106,20 +107,25 @@ class ContrastiveMultiobjectiveSolverxCEBRA(Solver):
                 lambda step: save_hook(step=step, solver=self), valid_frequency or 1
             )
             options["callbacks"] = [*options.get("callbacks", ()), hook]
-        with self.model.whole():  # type: ignore[operator, union-attr]
+        with self.model.whole():  # type: ignore[operator]
             super().fit(loader, valid_loader, valid_frequency=valid_frequency, **options)
         return self
 
     def transform(self, inputs: Any, *args: Any, **options: Any) -> Any:
         """Returns one point for each bin of `(T, N)`, in all dimensions."""
-        with self.model.whole():  # type: ignore[operator, union-attr]
+        with self.model.whole():  # type: ignore[operator]
             return super().transform(inputs, *args, **options)
 
     @property
     def log(self) -> dict[tuple[Any, ...], list[float]]:
         """Losses of all steps by the names of `cebra`, and the weighted `("penalty",)`."""
-        own = {("sum_loss_train",): "loss", ("penalty",): "penalty"}
-        names = {("loss_train", k): f"{o.name}/loss" for k, o in enumerate(self.objectives)}
+        own: dict[tuple[Any, ...], str] = {
+            ("sum_loss_train",): "loss",
+            ("penalty",): "penalty",
+        }
+        names: dict[tuple[Any, ...], str] = {
+            ("loss_train", k): f"{o.name}/loss" for k, o in enumerate(self.objectives)
+        }
         if len(self.objectives) == 1:
             names = {("loss_train", 0): "objectives" if "objectives" in self.history else "loss"}
         return {
@@ -174,12 +180,12 @@ class SupervisedMultiobjectiveSolverxCEBRA(ContrastiveMultiobjectiveSolverxCEBRA
         Raises:
             DataError: If the batch has no labels.
         """
-        if not isinstance(batch, SupervisedBatch) or len(batch.targets) != len(self.objectives):
+        if not isinstance(batch, SupervisedBatch) or len(batch.values) != len(self.objectives):
             raise DataError(
                 f"supervised training needs {len(self.objectives)} labels of each reference; got "
                 f"a {type(batch).__name__}. Use SupervisedMultiObjectiveLoader and add_config."
             )
-        points = self.model(batch.reference)[:, :, 0]  # type: ignore[operator]
+        points = self.model(batch.reference)[:, :, 0]
         values = {
             f"{one.name}/loss": one.criterion(one.subspace(points), label.to(points.device))
             for one, label in zip(self.objectives, batch.targets, strict=True)
@@ -193,7 +199,11 @@ class SupervisedMultiobjectiveSolverxCEBRA(ContrastiveMultiobjectiveSolverxCEBRA
         self.optimizer.zero_grad()
         total.backward()
         self._moving = True
-        self._guard.step(total.detach())
+        try:
+            self._guard.step(total.detach())
+        except NotFiniteError as error:
+            self._moving = False
+            raise divergence(error, self.num_steps + 1, self._rate, batch) from None
         return losses
 
 

@@ -148,10 +148,15 @@ class SupervisedBatch(Batch):
     """A batch with the labels of its references.
 
     Args:
-        targets: `(B, d)` or `(B,)` for each objective.
+        values: A label of each bin, `(T, d)` or `(T,)`, for each objective.
     """
 
-    targets: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    @property
+    def targets(self) -> tuple[Tensor, ...]:
+        """Those of the references, `(B, d)` or `(B,)`."""
+        return tuple(one[self.indices.reference] for one in self.values)
 
 
 class SupervisedMultiObjectiveLoader(ContrastiveLoader):
@@ -218,11 +223,10 @@ class SupervisedMultiObjectiveLoader(ContrastiveLoader):
     def batch(self, step: int) -> SupervisedBatch:
         """Returns the batch of one step."""
         plain = super().batch(step)
-        rows = plain.indices.reference
-        values = [torch.as_tensor(self.named[name]).to(rows.device) for name in self.labels]
+        own = (torch.as_tensor(self.named[name]) for name in self.labels)
         return SupervisedBatch(
             **{one.name: getattr(plain, one.name) for one in fields(plain)},
-            targets=tuple(one[rows] for one in values),
+            values=tuple(one.to(self.device) for one in own),
         )
 
     def to(self, device: Any) -> SupervisedMultiObjectiveLoader:

@@ -71,8 +71,12 @@ class SubspaceMultiobjectiveModel(OffsetModel):
             raise InvalidParameterError(
                 f"module must be an encoder of cebra.models; got {type(module).__name__}."
             )
-        counts = {"num_neurons": module.num_neurons, "num_output": module.num_output}
-        super().__init__(module.offset, normalize=False, **counts)
+        super().__init__(
+            module.offset,
+            num_neurons=module.num_neurons,
+            num_output=module.num_output,
+            normalize=False,
+        )
         specs = [
             ObjectiveSpec(name=f"slice {k}", dims=one, overlap=True)
             for k, one in enumerate(feature_ranges)
