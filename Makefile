@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS ?= all,dev
+JOBS ?= 2
 
 # The benchmark has an environment of its own, since `cebra` need not be anywhere else; captum and
 # cvxpy are what its attribution maps want.
@@ -22,14 +23,14 @@ export CEBRA_ETHAN_DATA
 run: $(STAMP)  ## train on a simulated rat, print the numbers, draw the figures (DATA=folder: real rats)
 	$(BIN)/python -m experiments.hippocampus.run_experiment --preset run $(if $(DATA),--data-root "$(DATA)")
 
-test: check  ## the checks, then every test and every docstring's example
-	$(BIN)/python -m pytest
+test: check  ## the checks, then every test and every docstring's example, JOBS files at a time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not ray"
 
 test-fast: $(STAMP)  ## the tests that take under ten seconds each
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(STAMP)  ## the others
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not ray"
 
 coverage: $(STAMP)  ## every test, and which lines of the package none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered

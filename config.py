@@ -1,197 +1,37 @@
 """The settings of the experiments: one frozen dataclass each, with presets, and `EXPERIMENTS`.
 
-A variant is `dataclasses.replace(config, num_seeds=3)`. Every configuration checks itself; what is
-checked follows from the type of a field and from the tables of its class.
-
-"Paper" is Schneider, Lee & Mathis (2023), doi:10.1038/s41586-023-06031-6; "demo" are the notebooks
-of its code.
+A variant is `dataclasses.replace(config, num_seeds=3)`. Every configuration checks itself. Each
+stands in a file of its own in `settings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
 
-__all__ = ["EXPERIMENTS", "ExperimentConfig", "HippocampusConfig"]
+from settings.base import ExperimentConfig
+from settings.hippocampus import HippocampusConfig
+from settings.movies import AllenConfig, VideoDecodingConfig
+from settings.multi_session import MultiSessionConfig
+from settings.primate import PrimateConfig
+from settings.synthetic import SyntheticConfig
 
+__all__ = [
+    "EXPERIMENTS",
+    "AllenConfig",
+    "ExperimentConfig",
+    "HippocampusConfig",
+    "MultiSessionConfig",
+    "PrimateConfig",
+    "SyntheticConfig",
+    "VideoDecodingConfig",
+]
 
-@dataclass(frozen=True, kw_only=True)
-class ExperimentConfig:
-    """What every experiment has, and how its settings are checked.
-
-    Integers and floats must be positive and finite, those of `FRACTIONS` below 1 and those of
-    `MAY_BE_ZERO` at least 0; a tuple holds at least one such value; a field with a row in
-    `CHOICES` takes its values from there. `None` is left alone.
-
-    Args:
-        source: A row of `SOURCES`: `"simulated"` or `"real"`.
-        data_root: Folder of the real recordings; `None` takes `CEBRA_ETHAN_DATA`.
-        preset: Name of the row of `PRESETS` this was made from.
-        num_seeds: Seeds `0, 1, ...` of whatever draws.
-    """
-
-    SOURCES: ClassVar[Mapping[str, tuple[str, ...]]] = {"simulated": (), "real": ()}
-    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "quick": {}, "paper": {}}
-    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    FRACTIONS: ClassVar[tuple[str, ...]] = ()
-    MAY_BE_ZERO: ClassVar[tuple[str, ...]] = ()
-
-    source: str = "simulated"
-    data_root: str | None = None
-    preset: str = "paper"
-    num_seeds: int = 5
-
-    def __post_init__(self) -> None:
-        choices = {"source": tuple(self.SOURCES), "preset": tuple(self.PRESETS), **self.CHOICES}
-        for field in fields(self):
-            value, kind = getattr(self, field.name), str(field.type)
-            if value is None:
-                continue
-            is_many = kind.startswith("tuple")
-            if is_many:
-                value = tuple(value)
-                object.__setattr__(self, field.name, value)
-                if not value:
-                    raise ValueError(
-                        f"{field.name} must hold at least one value; got none. Give one or more."
-                    )
-            for item in value if is_many else (value,):
-                if field.name in choices:
-                    _one_of(field.name, item, choices[field.name])
-                elif "float" in kind or "int" in kind:
-                    self._check_number(
-                        field.name, item, (int, float) if "float" in kind else (int,)
-                    )
-
-    def _check_number(self, name: str, value: Any, kinds: tuple[type, ...]) -> None:
-        if isinstance(value, bool) or not isinstance(value, kinds):
-            wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise TypeError(f"{name} must be {wanted}; got {value!r}. Give a plain number.")
-        if name in self.FRACTIONS:
-            if not 0 < value < 1:
-                raise ValueError(f"{name} must be between 0 and 1; got {value!r}. 0.2 is a fifth.")
-        elif not 0 < value + (name in self.MAY_BE_ZERO) < float("inf"):
-            raise ValueError(
-                f"{name} must be positive and finite; got {value!r}. Give a larger number."
-            )
-
-    @classmethod
-    def from_preset(cls, preset: str, **changes: Any) -> Self:
-        """Returns a row of `PRESETS` with some values changed.
-
-        Args:
-            preset: `"smoke"`, `"quick"`, `"paper"`, or another row of the experiment.
-            changes: Values that replace those of the preset.
-
-        Raises:
-            ValueError: If the preset is unknown or a value is outside its set.
-            TypeError: If a name is not a setting.
-
-        Example:
-            >>> HippocampusConfig.from_preset("smoke", num_seeds=2).max_iterations
-            100
-        """
-        _one_of("preset", preset, cls.PRESETS)
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(changes) - known)
-        if unknown:
-            raise TypeError(
-                f"a setting must be one of {', '.join(sorted(known))}; got {', '.join(unknown)}."
-            )
-        return cls(**{**cls.PRESETS[preset], "preset": preset, **changes})
-
-
-@dataclass(frozen=True, kw_only=True)
-class HippocampusConfig(ExperimentConfig):
-    """Decoding of position and direction from rats on a linear track, with controls.
-
-    Where paper and demo differ the demo's settings are taken, since they train in minutes.
-
-    Args:
-        methods: Rows of the result table, see `experiments.hippocampus.methods.METHODS`.
-        max_iterations: Training steps.
-        learning_rate: Step size of Adam.
-        num_bins: Length of the simulated recording, in time bins.
-        num_neurons: Neurons of the simulated recording.
-        model_architecture: Encoder, ten bins of 25 ms (paper).
-        num_hidden_units: Width of the encoder (demo; 64 in the paper's Fig. 1e and 2d).
-        output_dimension: Dimensions of the embedding (paper).
-        batch_size: References of a step (demo and the captions of Extended Data Fig. 3).
-        temperature: With labels (demo, caption of Extended Data Fig. 3).
-        temperature_time: Without labels (demo; 2.25 in the caption of Extended Data Fig. 3).
-        time_offsets: Time bins between a reference and its positive (paper).
-        within_laps: Windows and pairs stay inside a lap. `False` as in the paper, whose code
-            takes the concatenated laps for one recording.
-        test_fraction: Share of the time held out at the end (demo).
-        valid_fraction: Share of the training part, at its end, that chooses `k`.
-        neighbors: The `k` that are tried (squares; the paper's grid ends at 25).
-        baseline_bins: Bins summed where there is no embedding: the encoder's receptive field.
-        num_shuffles: Label shuffles of the permutation test on the decoder.
-    """
-
-    SOURCES: ClassVar = {"simulated": ("simulated",), "real": ("achilles", "buddy")}
-    CHOICES: ClassVar = {
-        "methods": (
-            "behavior", "time", "position", "direction", "permuted", "shifted",
-            "encoder-permuted", "untrained", "no-embedding", "chance",
-        ),
-    }  # fmt: skip
-    FRACTIONS: ClassVar = ("test_fraction", "valid_fraction")
-    MAY_BE_ZERO: ClassVar = ("num_shuffles",)
-    PRESETS: ClassVar = {
-        # Everything once, for the tests: seconds.
-        "smoke": {
-            "num_seeds": 1,
-            "max_iterations": 100,
-            "num_bins": 2500,
-            "num_neurons": 40,
-            "batch_size": 128,
-            "neighbors": (4, 25),
-            "num_shuffles": 19,
-        },
-        # `make run`: the main job. Fewer, larger steps than the paper, so that it ends in minutes.
-        "run": {
-            "num_seeds": 1,
-            "max_iterations": 1000,
-            "learning_rate": 1e-3,
-            "methods": (
-                "behavior", "permuted", "shifted", "untrained", "no-embedding", "chance",
-            ),
-            "num_shuffles": 99,
-        },
-        "quick": {"num_seeds": 2, "max_iterations": 1500, "num_shuffles": 99},
-        "paper": {},
-    }  # fmt: skip
-
-    methods: tuple[str, ...] = CHOICES["methods"]
-    max_iterations: int = 5000
-    learning_rate: float = 3e-4
-    num_bins: int = 10_000
-    num_neurons: int = 120
-    model_architecture: str = "offset10-model"
-    num_hidden_units: int = 32
-    output_dimension: int = 3
-    batch_size: int = 512
-    temperature: float = 1.0
-    temperature_time: float = 1.12
-    time_offsets: int = 10
-    within_laps: bool = False
-    test_fraction: float = 0.2
-    valid_fraction: float = 0.1
-    neighbors: tuple[int, ...] = (1, 4, 9, 16, 25, 36, 49)
-    baseline_bins: int = 10
-    num_shuffles: int = 200
-
-    @property
-    def rats(self) -> tuple[str, ...]:
-        """The recordings of the chosen source."""
-        return self.SOURCES[self.source]
-
-
-EXPERIMENTS: Mapping[str, type[ExperimentConfig]] = {"hippocampus": HippocampusConfig}
-
-
-def _one_of(name: str, value: object, choices: Iterable[str]) -> None:
-    if value not in (known := tuple(choices)):
-        raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}.")
+EXPERIMENTS: Mapping[str, type[ExperimentConfig]] = {
+    "synthetic": SyntheticConfig,
+    "hippocampus": HippocampusConfig,
+    "primate": PrimateConfig,
+    "allen": AllenConfig,
+    "video_decoding": VideoDecodingConfig,
+    "multi_session": MultiSessionConfig,
+}
+"""Name to configuration. One row adds an experiment."""

@@ -13,6 +13,14 @@ __all__ = ["RECORDINGS", "load"]
 RECORDINGS = {
     ("hippocampus", "simulated"): ("rat-simulated",),
     ("hippocampus", "real"): ("rat-achilles", "rat-buddy"),
+    ("primate", "simulated"): ("reaching-simulated",),
+    ("primate", "real"): (
+        *(f"macaque-{name}-{kind}" for name in "ks" for kind in ("active", "passive", "joint")),
+        "macaque-m1-tr",
+        "macaque-m1-te",
+    ),
+    ("synthetic", "simulated"): ("synthetic-simulated",),
+    ("synthetic", "real"): ("synthetic-published",),
 }
 """(experiment, source) to the rows of `cebra_ethan.datasets.DATASETS`."""
 
@@ -29,7 +37,7 @@ def load(
         name: The experiment.
         source: `"simulated"` or `"real"`.
         root: Folder of the real recordings; `None` takes `CEBRA_ETHAN_DATA`.
-        options: What the simulator takes (`num_bins`, `num_neurons`, `seed`).
+        options: What the simulator or loader takes (`num_bins`, `num_neurons`, `seed`; `noise`).
 
     Raises:
         ValueError: If there is no such experiment or source.

@@ -20,7 +20,9 @@ SCRIPTS = {
     for name in ("config", "data_loader", "utils", "run_all_experiments")
     if (ROOT / f"{name}.py").exists()
 }
-SOURCES = [*PACKAGE, *EXPERIMENTS, *SCRIPTS.values(), *sorted((ROOT / "examples").glob("*.py"))]
+SETTINGS = sorted((ROOT / "settings").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SOURCES = [*PACKAGE, *EXPERIMENTS, *SCRIPTS.values(), *SETTINGS, *EXAMPLES]
 
 # The one place that may ever read foreign pickles, by an allow-list.
 RESTRICTED = ROOT / "cebra_ethan" / "utils" / "restricted.py"
@@ -154,7 +156,7 @@ def test_imports_point_down():
 
 @pytest.mark.parametrize("path", PACKAGE, ids=identify)
 def test_package_does_not_know_the_bench(path):
-    bench = {"config", "data_loader", "utils", "run_all_experiments", "experiments"}
+    bench = {"config", "data_loader", "utils", "run_all_experiments", "experiments", "settings"}
     assert not {name.partition(".")[0] for name in imported_modules(parse(path))} & bench
 
 

@@ -29,8 +29,8 @@ def test_methods_of_the_configuration_are_those_of_the_experiment():
     assert HippocampusConfig.CHOICES["methods"] == tuple(METHODS)
 
 
-def test_the_paper_preset_is_the_recipe():
-    config = HippocampusConfig.from_preset("paper")
+def test_the_demo_preset_is_the_recipe():
+    config = HippocampusConfig.from_preset("demo")
     assert (config.max_iterations, config.batch_size, config.learning_rate) == (5000, 512, 3e-4)
     assert (config.temperature, config.temperature_time, config.time_offsets) == (1.0, 1.12, 10)
     assert config.neighbors == (1, 4, 9, 16, 25, 36, 49)
@@ -48,7 +48,7 @@ def test_configurations_are_frozen_and_keyword_only(config):
     ("changes", "error", "match"),
     [
         ({"source": "dream"}, ValueError, "source must be one of simulated, real; got 'dream'"),
-        ({"methods": ("umap",)}, ValueError, "methods must be one of"),
+        ({"methods": ("dream",)}, ValueError, "methods must be one of"),
         ({"num_seeds": 0}, ValueError, "num_seeds must be positive"),
         ({"num_seeds": 1.5}, TypeError, "num_seeds must be int; got 1.5"),
         ({"batch_size": True}, TypeError, "batch_size must be int"),

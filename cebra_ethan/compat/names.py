@@ -13,6 +13,13 @@ _MODELS = "compat.adapters.models"
 _DATA = "compat.adapters.data"
 _DISTRIBUTIONS = "compat.adapters.distributions"
 _SOLVERS = "compat.adapters.solvers"
+_SOLVER_NAMES = "compat.adapters.solver_names"
+_OBJECTIVES = "compat.adapters.objectives"
+_SUBSPACES = "compat.adapters.subspaces"
+_CONFIG = "compat.adapters.objective_config"
+_MULTIOBJECTIVE = "compat.adapters.multiobjective"
+_UNIFIED = "compat.adapters.unified"
+_MASKING = "compat.adapters.masking"
 _DATASETS = "compat.adapters.datasets"
 _ATTRIBUTION = "compat.adapters.attribution"
 _PLOTS = "compat.adapters.plots"
@@ -85,10 +92,20 @@ _MULTI = {
     "DiscreteMultiSessionDataLoader": f"{_DATA}:DiscreteDataLoader",
     "MixedMultiSessionDataLoader": f"{_DATA}:MixedDataLoader",
     "MultiSessionDataset": f"{_DATA}:DatasetCollection",
+    **_of(_UNIFIED, "UnifiedLoader"),
 }
 _DATA_SETS = {
     **_of(_DATA, "DatasetCollection TensorDataset"),
-    "UnifiedDataset": "data.unified:UnifiedDataset",
+    **_of(_OBJECTIVES, "DatasetxCEBRA"),
+    **_of(_UNIFIED, "UnifiedDataset"),
+}
+_DATA_OBJECTIVES = {
+    **_of(_OBJECTIVES, "ContrastiveMultiObjectiveLoader SupervisedMultiObjectiveLoader"),
+    "MultiObjectiveLoader": "data.loader:MultiObjectiveLoader",
+}
+_MASKS = {
+    **_of(_MASKING, "Mask NeuronBlockMask RandomNeuronMask RandomTimestepMask TimeBlockMask"),
+    "MaskedMixin": f"{_MASKING}:Masked",
 }
 _DATA_TYPES = {"Batch": "types.batch:Batch", "BatchIndex": "types.batch:Indices"} | _of(
     _MODELS, "Offset"
@@ -106,6 +123,23 @@ _SINGLE_SOLVERS = {
     "BatchSingleSessionSolver": f"{_SOLVERS}:Solver",
 }
 _MULTI_SOLVERS = {"MultiSessionSolver": f"{_SOLVERS}:Solver"}
+_UNIFIED_SOLVERS = _of(_UNIFIED, "UnifiedSolver")
+_SOLVER_OBJECTIVES = {
+    **_of(
+        _MULTIOBJECTIVE,
+        "ContrastiveMultiobjectiveSolverxCEBRA SupervisedMultiobjectiveSolverxCEBRA",
+    ),
+    **_of(_CONFIG, "MultiObjectiveConfig"),
+    "MultiobjectiveSolverBase": f"{_MULTIOBJECTIVE}:ContrastiveMultiobjectiveSolverxCEBRA",
+}
+_REGULARIZED = _of(_MULTIOBJECTIVE, "RegularizedSolver")
+_SCHEDULERS = _of(_SUBSPACES, "ConstantScheduler LinearRampUp LinearScheduler")
+_CRITERION_OBJECTIVES = _of(_CONFIG, "MultiCriterions")
+_MODEL_OBJECTIVES = {
+    **_of(_SUBSPACES, "SubspaceMultiobjectiveModel create_multiobjective_model"),
+    "SubspaceMultiobjectiveConvolutionalModel": f"{_SUBSPACES}:SubspaceMultiobjectiveModel",
+}
+_REGULARIZERS = _of(_SUBSPACES, "JacobianReg")
 _SOLVER_BASE = {"Solver": f"{_SOLVERS}:Solver", "MultiobjectiveSolver": f"{_SOLVERS}:HybridSolver"}
 _CONTINUOUS = _of(
     _DISTRIBUTIONS, "DeltaNormalDistribution Prior TimeContrastive TimedeltaDistribution"
@@ -119,6 +153,13 @@ _ATTRIBUTION_CLASSES = _of(
     "IntegratedGradientsMethodBatched JFMethodBased JFMethodBasedBatched NeuronGradientMethod "
     "NeuronGradientMethodBatched NeuronGradientShapMethod NeuronGradientShapMethodBatched",
 )
+_RECORDINGS = "compat.adapters.recordings"
+_RATS = _of(
+    _RECORDINGS,
+    "MultipleRatsTrialSplitDataset SingleRatCorruptDataset SingleRatDataset "
+    "SingleRatTrialSplitDataset",
+)
+_AREA2 = _of(_RECORDINGS, "Area2BumpDataset Area2BumpShuffledDataset")
 _JACOBIAN = _of(_ATTRIBUTION, "get_attribution_map")
 
 TABLE: Mapping[str, Mapping[str, str]] = {
@@ -148,15 +189,16 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         **_DATA_TYPES,
         **_DATA_HELPERS,
         **_DATA_BASE,
-        "UnifiedLoader": "data.unified:UnifiedLoader",
+        **_DATA_OBJECTIVES,
+        **_MASKS,
     },
     "data.base": _DATA_BASE,
     "data.datatypes": _DATA_TYPES,
     "data.datasets": _DATA_SETS,
     "data.single_session": _SINGLE,
-    "data.multi_session": {**_MULTI, "UnifiedLoader": "data.unified:UnifiedLoader"},
-    "data.multiobjective": {},
-    "data.masking": {},
+    "data.multi_session": _MULTI,
+    "data.multiobjective": _DATA_OBJECTIVES,
+    "data.masking": _MASKS,
     "data.helper": _DATA_HELPERS,
     "data.assets": {},
     "data.load": _LOAD,
@@ -170,32 +212,34 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "models": {
         **_MODEL_CLASSES,
         **_CRITERIONS,
+        **_CRITERION_OBJECTIVES,
+        **_MODEL_OBJECTIVES,
+        **_REGULARIZERS,
         **_of(_MODELS, "get_options init register"),
     },
     "models.model": _MODEL_CLASSES,
     "models.layers": _LAYERS,
     "models.criterions": _CRITERIONS,
-    "models.multicriterions": {},
-    "models.multiobjective": {},
-    "models.jacobian_regularizer": {},
+    "models.multicriterions": _CRITERION_OBJECTIVES,
+    "models.multiobjective": _MODEL_OBJECTIVES,
+    "models.jacobian_regularizer": _REGULARIZERS,
     "models.projector": {},
     "solver": {
         **_SOLVER_BASE,
         **_SINGLE_SOLVERS,
         **_MULTI_SOLVERS,
-        **_of(_SOLVERS, "get_options init"),
+        **_UNIFIED_SOLVERS,
+        **_SOLVER_OBJECTIVES,
+        **_REGULARIZED,
+        **_of(_SOLVER_NAMES, "get_options init"),
     },
     "solver.base": _SOLVER_BASE,
     "solver.single_session": _SINGLE_SOLVERS,
     "solver.multi_session": _MULTI_SOLVERS,
-    "solver.unified_session": {},
-    "solver.multiobjective": {},
-    "solver.regularized": {},
-    "solver.schedulers": {
-        "ConstantScheduler": "models.jacobian:ConstantWeight",
-        "LinearScheduler": "models.jacobian:LinearWeight",
-        "LinearRampUp": "models.jacobian:LinearRampUp",
-    },
+    "solver.unified_session": _UNIFIED_SOLVERS,
+    "solver.multiobjective": _SOLVER_OBJECTIVES,
+    "solver.regularized": _REGULARIZED,
+    "solver.schedulers": _SCHEDULERS,
     "solver.supervised": {},
     "solver.util": {},
     "attribution": {
@@ -214,17 +258,12 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         **_of(_DATASETS, "get_datapath get_options init set_datapath"),
         "get_data_root": f"{_DATASETS}:get_datapath",
     },
-    **{
-        f"datasets.{name}": {}
-        for name in (
-            "poisson",
-            "demo",
-            "hippocampus",
-            "monkey_reaching",
-            "synthetic_data",
-            "gaussian_mixture",
-        )
-    },
+    "datasets.poisson": {},
+    "datasets.demo": {},
+    "datasets.hippocampus": _RATS,
+    "datasets.monkey_reaching": _AREA2,
+    "datasets.synthetic_data": _of(_RECORDINGS, "SyntheticData"),
+    "datasets.gaussian_mixture": _of(_RECORDINGS, "ContinuousGaussianMixtureDataset"),
 }
 """Module of `cebra` to names and their homes."""
 
@@ -249,29 +288,14 @@ _REASONS: Mapping[str, str] = {
         integrations.sklearn.dataset.SklearnDataset""",
     "use cebra_ethan.metrics.label_decoders.MLPDecoder": """
         integrations.decoders.SingleLayerDecoder integrations.decoders.TwoLayersDecoder""",
-    "use cebra_ethan.data.objectives with MultiObjectiveLoader and solver.objectives": """
-        data.datasets.DatasetxCEBRA data.multiobjective.ContrastiveMultiObjectiveLoader
-        data.multiobjective.MultiObjectiveLoader
-        data.multiobjective.SupervisedMultiObjectiveLoader models.multicriterions.MultiCriterions
-        models.multiobjective.MultiobjectiveModel
-        models.multiobjective.SubspaceMultiobjectiveConvolutionalModel
-        models.multiobjective.SubspaceMultiobjectiveModel
+    "SubspaceMultiobjectiveModel checks its slices itself": """
         models.multiobjective.check_overlapping_feature_ranges
         models.multiobjective.check_slices_for_gaps
-        models.multiobjective.compute_renormalize_ranges
-        models.multiobjective.create_multiobjective_model
-        solver.multiobjective.ContrastiveMultiobjectiveSolverxCEBRA
-        solver.multiobjective.MultiObjectiveConfig""",
-    "its validation reads an attribute that nothing sets in cebra 0.6.1 (fault 18); use "
-    "cebra_ethan.solver.base.SingleSessionSolver with solver.objectives": """
-        solver.multiobjective.MultiobjectiveSolverBase
-        solver.multiobjective.SupervisedMultiobjectiveSolverxCEBRA""",
+        models.multiobjective.compute_renormalize_ranges""",
+    "it is deprecated in cebra 0.6.1; use cebra.models.SubspaceMultiobjectiveModel": """
+        models.multiobjective.MultiobjectiveModel""",
     "use DatasetCollection with a loader: each session has one": """
         data.multi_session.MultiSessionLoader""",
-    "use masking_kwargs of CEBRA, or cebra_ethan.data.augment": """
-        data.masking.Mask data.masking.MaskedMixin data.masking.NeuronBlockMask
-        data.masking.RandomNeuronMask data.masking.RandomTimestepMask
-        data.masking.TimeBlockMask""",
     "nothing is downloaded here; fetch the file and see cebra_ethan.datasets": """
         data.assets.calculate_checksum data.assets.download_file_with_progress_bar
         helper.download_file_from_url helper.download_file_from_zip_url""",
@@ -288,16 +312,13 @@ _REASONS: Mapping[str, str] = {
     "use cebra_ethan.data.multisession.MultiSessionDataset(...).sampler(offset).draw(...)": """
         distributions.multisession.DiscreteMultisessionSampler
         distributions.multisession.MultisessionSampler""",
-    "use cebra_ethan.data.unified": """
-        distributions.multisession.UnifiedSampler solver.unified_session.UnifiedSolver""",
+    "use cebra_ethan.data.unified.Alignment": "distributions.multisession.UnifiedSampler",
     "use cebra_ethan.models.supervised.SupervisedModel": "models.model.ClassifierModel",
     "build it by its name, cebra.models.init('offset1-model-mse-clip-1-1', ...)": """
         models.model.Offset0ModelMSEClip models.model.Offset0ModelMSETanHv2
         models.model.Offset0ModelResNetTanH""",
     "use sum(p.numel() for p in model.parameters())": "models.model.ParameterCountMixin",
     "use cebra_ethan.models.layers.Thin": "models.layers._MeanAndConv",
-    "use cebra_ethan.models.jacobian.JacobianRegularizer": """
-        models.jacobian_regularizer.JacobianReg solver.regularized.RegularizedSolver""",
     "it cannot be built in cebra 0.6.1; use CEBRA(shared_trunk=True)": """
         models.projector.MultisessionProjectorModel""",
     "it cannot be built in cebra 0.6.1 (fault 18); train two solvers": """
@@ -324,16 +345,6 @@ _REASONS: Mapping[str, str] = {
         datasets.demo.DemoDatasetDiscrete datasets.demo.DemoDatasetMixed
         datasets.demo.DemoDatasetUnified datasets.demo.MultiContinuous
         datasets.demo.MultiDiscrete datasets.demo.MultiMixed""",
-    "use cebra.datasets.init('rat-hippocampus-...')": """
-        datasets.hippocampus.SingleRatDataset datasets.hippocampus.SingleRatTrialSplitDataset""",
-    "load each recording with cebra.datasets.init and pass a list to CEBRA.fit": """
-        datasets.hippocampus.MultipleRatsTrialSplitDataset""",
-    "use cebra_ethan.metrics.significance.shuffle_labels": """
-        datasets.hippocampus.SingleRatCorruptDataset
-        datasets.monkey_reaching.Area2BumpShuffledDataset""",
-    "the recording is not here; read your copy with cebra.load_data": """
-        datasets.monkey_reaching.Area2BumpDataset datasets.synthetic_data.SyntheticData
-        datasets.gaussian_mixture.ContinuousGaussianMixtureDataset""",
 }
 
 NOT_HERE: Mapping[str, str] = {

@@ -23,6 +23,7 @@ __all__ = [
     "LinearRampUp",
     "LinearWeight",
     "WeightSchedule",
+    "graph_penalty",
     "jacobian_penalty",
 ]
 
@@ -79,18 +80,66 @@ def jacobian_penalty(
         )
     with sdpa_kernel(SDPBackend.MATH):
         points, pull = torch.func.vjp(lambda x: model(x)[:, dims, 0], windows)[:2]
-        batch, num_dims = points.shape
-        if not num_dims:
+        if not points.shape[1]:
             raise DataError(
                 f"dims must select a dimension of the embedding; got {dims} of "
                 f"{model.num_output}. Use a slice inside them."
             )
-        if num_projections == -1:
-            axes = torch.eye(num_dims, dtype=points.dtype, device=points.device)
-            directions = [axis.expand_as(points) for axis in axes]
-        else:
-            directions = [_unit_vectors(points, generator) for _ in range(num_projections)]
-        squares = torch.stack([pull(v)[0].square().sum() for v in directions])
+        return _penalty(points, lambda v: pull(v)[0], num_projections, generator)
+
+
+def graph_penalty(
+    inputs: Float[Tensor, "batch *shape"],
+    points: Float[Tensor, "batch dims"],
+    *,
+    num_projections: int = -1,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, ""]:
+    """Returns what `jacobian_penalty` does, of points that were computed from inputs already.
+
+    Args:
+        inputs: With `requires_grad`, before the points were computed.
+        points: Embeddings `(B, D)`, each of which depends on its own row of the inputs alone.
+        num_projections: As for `jacobian_penalty`.
+        generator: Likewise.
+
+    Raises:
+        DataError: If the points do not depend on the inputs in a way that torch has recorded.
+        InvalidParameterError: As for `jacobian_penalty`.
+
+    Example:
+        >>> inputs = torch.ones(4, 3, requires_grad=True)
+        >>> graph_penalty(inputs, 2 * inputs)  # half of 3 times 2 squared
+        tensor(6.)
+    """
+    _check_projections(num_projections)
+    if not inputs.requires_grad or points.ndim != 2 or not points.requires_grad:
+        raise DataError(
+            "the penalty takes points (batch, dims) computed from inputs that require a gradient; "
+            f"got points {tuple(points.shape)} and inputs {tuple(inputs.shape)} with "
+            f"requires_grad={inputs.requires_grad}. Call inputs.requires_grad_() before the model."
+        )
+
+    def pull(direction: Tensor) -> Tensor:
+        return torch.autograd.grad(points, inputs, direction, create_graph=True)[0]
+
+    return _penalty(points, pull, num_projections, generator)
+
+
+def _penalty(
+    points: Tensor,
+    pull: Callable[[Tensor], Tensor],
+    num_projections: int,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Returns the penalty where `pull` gives the product of a direction and the Jacobian."""
+    batch, num_dims = points.shape
+    if num_projections == -1:
+        axes = torch.eye(num_dims, dtype=points.dtype, device=points.device)
+        directions = [axis.expand_as(points) for axis in axes]
+    else:
+        directions = [_unit_vectors(points, generator) for _ in range(num_projections)]
+    squares = torch.stack([pull(v).square().sum() for v in directions])
     return squares.sum() * num_dims / (2 * len(directions) * batch)
 
 

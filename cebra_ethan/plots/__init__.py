@@ -7,11 +7,14 @@ from .embedding import plot_embedding
 from .interactive import plot_embedding_interactive, save_html
 from .overview import plot_overview
 from .style import save_figure, style
+from .topology import plot_barcode, plot_circular_coordinate
 from .training import compare_models, plot_goodness_of_fit, plot_loss, plot_temperature
 
 __all__ = [
     "animate_embedding",
     "compare_models",
+    "plot_barcode",
+    "plot_circular_coordinate",
     "plot_consistency",
     "plot_decoding",
     "plot_embedding",

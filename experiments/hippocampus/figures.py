@@ -17,9 +17,15 @@ from experiments.common import Figure, save_embedding
 
 __all__ = ["draw_figures", "draw_overview", "embeddings"]
 
-_EMBEDDED = ("behavior", "time", "position", "direction", "permuted", "shifted", "untrained")
-_TURNED = ("behavior", "time", "permuted", "untrained")
-_TRACED = ("behavior", "time", "no-embedding")
+_EMBEDDED = (
+    "behavior", "position", "direction", "hybrid", "time", "permuted", "shifted", "untrained",
+)  # fmt: skip
+_BESIDE = (
+    "behavior", "time", "conv-pivae-labels", "conv-pivae", "pivae", "lfads", "autolfads", "tsne",
+    "umap", "pca",
+)  # fmt: skip
+_TURNED = ("behavior", "hybrid", "time", "permuted", "untrained")
+_TRACED = ("behavior", "time", "encoder-permuted", "no-embedding")
 _TRACE_S = 20.0
 
 Row = Mapping[str, Any]
@@ -84,7 +90,16 @@ def draw_overview(folder: Path, rows: Sequence[Row]) -> Figure:
 
 
 def _embeddings(folder: Path, rows: Sequence[Row], rat: str) -> Any:
-    methods = [row["method"] for row in rows if row["method"] in _EMBEDDED]
+    return _side_by_side(folder, rows, rat, _EMBEDDED)
+
+
+def _methods(folder: Path, rows: Sequence[Row], rat: str) -> Any:
+    return _side_by_side(folder, rows, rat, _BESIDE)
+
+
+def _side_by_side(folder: Path, rows: Sequence[Row], rat: str, names: Sequence[str]) -> Any:
+    present = {row["method"] for row in rows}
+    methods = [name for name in names if name in present]
     if not methods:
         return None
     with style():
@@ -108,7 +123,8 @@ def _losses(folder: Path, rows: Sequence[Row], rat: str) -> Any:
     curves = {}
     for row in rows:
         path = folder / f"{row['method']}-history.csv"
-        if path.exists() and row["method"] != "encoder-permuted":  # trained like "permuted"
+        # the hybrid's is the sum of two, and the encoder of "encoder-permuted" that of "permuted"
+        if path.exists() and row["method"] not in ("encoder-permuted", "hybrid"):
             curves[row["title"]] = np.genfromtxt(path, delimiter=",", names=True)
     if not curves:
         return None
@@ -157,10 +173,9 @@ def _trace(axes: Axes, data: Mapping[str, np.ndarray], title: str) -> None:
 
 
 def _bars(axes: Axes, rows: Sequence[Row], title: str | None = None) -> None:
-    ours = ("behavior", "time", "position", "direction")
     plot_errors(
         {row["title"]: [part["median_cm"] for part in row["seeds"]] for row in rows},
-        controls=[row["title"] for row in rows if row["method"] not in ours],
+        controls=[row["title"] for row in rows if row["kind"] == "control"],
         quantity="Median position error",
         unit="cm",
         ax=axes,
@@ -172,6 +187,10 @@ _FIGURES = {
     "embedding": (
         _embeddings, "embeddings",
         "The held-out part, coloured by position and by direction (Fig. 1d, 2b).",
+    ),
+    "methods": (
+        _methods, "embeddings of all methods",
+        "The held-out part, coloured by position and by direction (Fig. 1d, Ext. Data Fig. 3).",
     ),
     "loss": (_losses, "training loss", "InfoNCE in nats, smoothed (Fig. 2c)."),
     "decoding": (
@@ -202,4 +221,6 @@ def _title(rows: Sequence[Row], method: str) -> str:
 
 
 def _rat_name(rat: str) -> str:
-    return "Simulated rat" if rat == "simulated" else f"Rat {rat}"
+    if rat.startswith("simulated"):
+        return "Simulated rat" + rat.removeprefix("simulated").replace("-", " ")
+    return f"Rat {rat}"

@@ -25,6 +25,7 @@ def permutation_p_values(
     num_neighbors: int,
     num_shuffles: int,
     seed: int,
+    metric: str = "cosine",
 ) -> dict[str, Any]:
     """Returns the p value of the median position error against decoders with shuffled labels.
 
@@ -35,8 +36,9 @@ def permutation_p_values(
         num_neighbors: The `k` that was chosen.
         num_shuffles: Shuffles of each kind.
         seed: Of the shuffles.
+        metric: Of the neighbours.
     """
-    finder = NearestNeighbors(n_neighbors=num_neighbors, metric="cosine").fit(points[0])
+    finder = NearestNeighbors(n_neighbors=num_neighbors, metric=metric).fit(points[0])
     neighbors = finder.kneighbors(points[1], return_distance=False)
     true = test.to_numpy()
 

@@ -1,11 +1,8 @@
-"""The parts of the experiment: a rat, a method and a seed each.
-
-Other processes import this module by its name, which they could not do with `run_experiment`: as a
-program that is called `__main__`.
-"""
+"""The parts: one for each (rat, method, seed, fold), and one for each embedding of topology."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,36 +11,102 @@ from typing import Any
 from cebra_ethan.types import Recording
 from config import HippocampusConfig
 from data_loader import load
-from experiments.common import Part
-from experiments.hippocampus import methods
+from experiments.common import Finished, Part
+from experiments.hippocampus import homology, methods
 from experiments.hippocampus.methods import METHODS
+from experiments.hippocampus.splits import num_folds
 
-__all__ = ["parts", "rats"]
+__all__ = ["expanded", "parts", "rats"]
+
+_SHARE_OF_NEURONS = (1.0, 0.4, 0.75, 0.5)  # those of achilles and buddy, then our choice
 
 
 @functools.lru_cache(maxsize=2)
 def rats(config: HippocampusConfig) -> Mapping[str, Recording]:
     """Returns the recordings of a configuration by their short names."""
-    options = {}
-    if config.source == "simulated":
-        options = {"num_bins": config.num_bins, "num_neurons": config.num_neurons}
-    recordings = load("hippocampus", config.source, config.data_root, **options)
+    if config.source == "real":
+        recordings = load("hippocampus", config.source, config.data_root)
+    else:
+        recordings = [
+            load(
+                "hippocampus", config.source, seed=seed, num_bins=config.num_bins,
+                num_neurons=max(4, round(config.num_neurons * _SHARE_OF_NEURONS[seed])),
+            )[0]
+            for seed in range(len(config.rats))
+        ]  # fmt: skip
     return dict(zip(config.rats, recordings, strict=True))
 
 
 def parts(config: HippocampusConfig, folder: Path) -> list[Part]:
-    """Returns the parts of a configuration; a method that draws nothing has one seed."""
+    """Returns the parts of a configuration; a method that draws nothing has one seed.
+
+    Rows that read one trained model in several ways share the part of the first of them.
+    """
     found = []
     for rat in config.rats:
-        for method in config.methods:
+        for method, also in _shared(config.methods).items():
             for seed in range(config.num_seeds if METHODS[method].draws else 1):
-                arguments = {"config": config, "folder": folder / rat}
-                key = {"group": rat, "method": method, "seed": seed}
-                found.append(Part(f"{rat}-{method}-{seed}", _run, arguments | key))
-    return found
+                for fold in range(num_folds(config)):
+                    key = {"group": rat, "method": method, "seed": seed, "fold": fold}
+                    arguments = {"config": config, "folder": folder / rat, "also": also} | key
+                    name = f"{rat}-{method}-{seed}" + (f"-fold{fold}" if fold else "")
+                    found.append(Part(name, _run, arguments))
+    return found + _topology(config)
+
+
+def expanded(done: Mapping[str, Finished]) -> list[Finished]:
+    """Returns a finished part for each row, in the order of the table."""
+    found = []
+    for part in done.values():
+        if "readings" not in part.values:
+            continue
+        found.append(part)
+        for row, numbers in part["readings"].items():
+            own = {key: part[key] for key in ("group", "seed", "fold")}
+            values = own | {"method": row} | numbers
+            found.append(dataclasses.replace(part, values=values))
+    order = list(METHODS)
+    groups = list(dict.fromkeys(part["group"] for part in found))
+    return sorted(found, key=lambda p: (groups.index(p["group"]), order.index(p["method"])))
+
+
+def _shared(chosen: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Returns the methods that are trained, each with the rows that read its model, too."""
+    shared: dict[str, list[str]] = {}
+    for method in chosen:
+        source = METHODS[method].reads
+        if source is None:
+            shared.setdefault(method, [])
+        else:
+            shared.setdefault(source, []).append(method)
+    return {method: tuple(also) for method, also in shared.items()}
+
+
+def _topology(config: HippocampusConfig) -> list[Part]:
+    if not config.topology_shuffles:
+        return []
+    kinds = [(kind, 0) for kind in homology.KINDS]
+    kinds += [("threshold", seed) for seed in range(config.topology_shuffles)]
+    return [
+        Part(
+            f"topology-{rat}-{dims}-{kind}-{seed}",
+            _run_topology,
+            {"config": config, "rat": rat, "dims": dims, "kind": kind, "seed": seed},
+        )
+        for rat in config.rats
+        for dims in config.topology_dims
+        for kind, seed in kinds
+    ]
 
 
 def _run(
-    config: HippocampusConfig, folder: Path, group: str, method: str, seed: int
+    config: HippocampusConfig, folder: Path, group: str, method: str, seed: int, fold: int,
+    also: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    return methods.run_part(config, rats(config)[group], method, seed, folder, fold, also)
+
+
+def _run_topology(
+    config: HippocampusConfig, rat: str, dims: int, kind: str, seed: int
 ) -> dict[str, Any]:
-    return methods.run_part(config, rats(config)[group], method, seed, folder)
+    return homology.run_part(config, rats(config)[rat], dims, kind, seed)

@@ -166,27 +166,28 @@ def test_datasets_are_named_and_missing_ones_are_explained(tmp_path):
     with pytest.raises(FileNotFoundError, match="must lie in the data folder"):
         cebra.datasets.init("rat-hippocampus-single", root=tmp_path)
     for name, options, message in (
-        ("area2-bump", {}, "one of rat-hippocampus"),
+        ("allen-movie", {}, "one of rat-hippocampus"),
         ("rat-hippocampus-single", {"download": True}, "read from disk"),
     ):
         with pytest.raises(InvalidParameterError, match=message):
             cebra.datasets.init(name, root=tmp_path, **options)
 
 
-def test_datasets_have_the_columns_and_splits_of_cebra(monkeypatch):
-    from cebra_ethan.compat.adapters import datasets
+def test_datasets_have_the_columns_and_splits_of_cebra(monkeypatch, tmp_path):
+    from cebra_ethan.compat.adapters import recordings
     from cebra_ethan.datasets import load_dataset
 
-    rat = load_dataset("rat-simulated", num_bins=4000, num_neurons=5)
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, root: rat)
+    monkeypatch.setenv("CEBRA_ETHAN_DATA", str(tmp_path))
+    rat = load_dataset("rat-simulated", num_bins=6000, num_neurons=5)
+    monkeypatch.setattr(recordings, "load_dataset", lambda name, root: rat)
     whole = cebra.datasets.init("rat-hippocampus-single-buddy")
     right = rat.labels["direction"].to_numpy() == "right"
-    assert whole.continuous_index.shape == (4000, 3)
+    assert whole.continuous_index.shape == (6000, 3)
     assert (whole.continuous_index[:, 1].bool().numpy() == right).all()
     assert (whole.continuous_index[:, 1:].sum(1) == 1).all()
     name = "rat-hippocampus-buddy-3fold-trial-split-1"
     parts = [cebra.datasets.init(name, split=part) for part in ("train", "valid", "test")]
-    assert sum(map(len, parts)) == len(cebra.datasets.init(name, split="all")) == 4000
+    assert sum(map(len, parts)) == len(cebra.datasets.init(name, split="all")) == 6000
     for wrong, split in ((name, "half"), ("rat-hippocampus-single", "train")):
         with pytest.raises(InvalidParameterError, match="split"):
             cebra.datasets.init(wrong, split=split)

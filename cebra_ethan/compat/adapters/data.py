@@ -13,12 +13,13 @@ from ...data.dataset import ContrastiveDataset, as_recording
 from ...data.loader import ContrastiveLoader
 from ...data.multisession import MultiSessionDataset
 from ...errors import DataError, InvalidParameterError
-from ...types import Label, Recording
+from ...types import Label, Offset, Recording
+from .masking import Masked
 
-__all__ = ["DatasetCollection", "TensorDataset", "get_loader_options"]
+__all__ = ["DatasetCollection", "Loader", "TensorDataset", "get_loader_options"]
 
 
-class TensorDataset(ContrastiveDataset):
+class TensorDataset(ContrastiveDataset, Masked):
     """A recording with one continuous and one discrete label, or one of them, or none.
 
     Args:
@@ -27,6 +28,7 @@ class TensorDataset(ContrastiveDataset):
         discrete: `(T,)`.
         offset: Of no effect: loaders learn the receptive field from the model.
         device: Of no effect: loaders have one.
+        trial: Trial of each bin, `(T,)`; windows and pairs stay inside one.
 
     Example:
         >>> dataset = TensorDataset(torch.randn(100, 5), continuous=torch.rand(100, 2))
@@ -41,13 +43,15 @@ class TensorDataset(ContrastiveDataset):
         discrete: Any = None,
         offset: Any = None,
         device: Any = "cpu",
+        *,
+        trial: Any = None,
     ) -> None:
         labels = {}
         if continuous is not None:
             labels["continuous"] = Label(continuous, "continuous", name="continuous")
         if discrete is not None:
             labels["discrete"] = Label(discrete, "categorical", name="discrete")
-        super().__init__(as_recording(neural, labels=labels))
+        super().__init__(as_recording(neural, labels=labels, trial=trial))
 
     @property
     def neural(self) -> Tensor:
@@ -88,7 +92,7 @@ class TensorDataset(ContrastiveDataset):
         return values
 
 
-class DatasetCollection(MultiSessionDataset):
+class DatasetCollection(MultiSessionDataset, Masked):
     """Several datasets that are learned together.
 
     Args:
@@ -119,6 +123,33 @@ class DatasetCollection(MultiSessionDataset):
 
     def to(self, device: Any) -> DatasetCollection:
         """Returns the collection: the loader moves what it draws."""
+        return self
+
+
+class Loader(ContrastiveLoader):
+    """A `ContrastiveLoader` that applies the masks of a dataset.
+
+    Args:
+        dataset: What to draw from, with its options.
+        batch_size: As for `ContrastiveLoader`.
+        num_steps: Likewise.
+        masked: Has the masks.
+    """
+
+    def __init__(
+        self, dataset: Any, batch_size: int | None, num_steps: int, masked: Masked
+    ) -> None:
+        super().__init__(dataset, batch_size, num_steps)
+        self.masked = masked
+
+    def bind(self, offset: Offset) -> ContrastiveLoader:
+        """Makes the loader draw whole windows of a receptive field; returns the loader."""
+        self.augmentation = self.masked.augmentation
+        return super().bind(offset)
+
+    def to(self, device: Any) -> Loader:
+        """Moves what is drawn to a device; returns the loader."""
+        self.device, self.offset = torch.device(device), None
         return self
 
 
@@ -220,7 +251,7 @@ def _loader(
     needed = [] if by_time else labels
     recordings = [_with_labels(one, needed) for one in dataset.recordings]
     own = MultiSessionDataset(recordings, **options)
-    return ContrastiveLoader(own, batch_size, 1000 if num_steps is None else num_steps)
+    return Loader(own, batch_size, 1000 if num_steps is None else num_steps, dataset)
 
 
 def _with_labels(recording: Recording, names: Sequence[str]) -> Recording:

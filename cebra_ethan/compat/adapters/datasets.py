@@ -3,76 +3,111 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from fnmatch import filter as matching
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ...data.split import three_fold_trial_split
-from ...datasets import load_dataset
 from ...datasets.files import DATA_VARIABLE, data_root
+from ...datasets.synthetic import NOISES
 from ...errors import InvalidParameterError
 from ...utils.device import resolve_device
-from .data import TensorDataset
+from .recordings import (
+    AREA2_SESSIONS,
+    FOLDS,
+    RATS,
+    Area2BumpDataset,
+    Area2BumpShuffledDataset,
+    ContinuousGaussianMixtureDataset,
+    MultipleRatsTrialSplitDataset,
+    SingleRatCorruptDataset,
+    SingleRatDataset,
+    SingleRatTrialSplitDataset,
+    SyntheticData,
+)
 
-__all__ = ["device", "get_datapath", "get_options", "init", "set_datapath"]
-
-RATS = ("achilles", "buddy")
-FOLDS = (0, 1, 2)
-NAMES: dict[str, tuple[str, int | None]] = {
-    "rat-hippocampus-single": ("achilles", None),
-    **{f"rat-hippocampus-single-{rat}": (rat, None) for rat in RATS},
-    **{
-        f"rat-hippocampus-{rat}-3fold-trial-split-{fold}": (rat, fold)
-        for rat in RATS
-        for fold in FOLDS
-    },
-}
-"""Name to rat and fold."""
+__all__ = ["NAMES", "device", "get_datapath", "get_options", "init", "set_datapath"]
 
 
-def init(
-    name: str, *, root: Any = None, split: str | None = None, **options: Any
-) -> TensorDataset:
+def _names() -> dict[str, Callable[..., Any]]:
+    made: dict[str, Callable[..., Any]] = {
+        "rat-hippocampus-single": SingleRatDataset,
+        "rat-hippocampus-3fold-trial-split": SingleRatTrialSplitDataset,
+        "rat-hippocampus-multisubjects-3fold-trial-split": MultipleRatsTrialSplitDataset,
+        "area2-bump": Area2BumpDataset,
+        "continuous-gaussian-mixture": ContinuousGaussianMixtureDataset,
+    }
+    for rat in RATS:
+        made[f"rat-hippocampus-single-{rat}"] = partial(SingleRatDataset, rat)
+        for fold in FOLDS:
+            name = f"rat-hippocampus-{rat}-3fold-trial-split-{fold}"
+            made[name] = partial(SingleRatTrialSplitDataset, rat, fold)
+    for fold in FOLDS:
+        name = f"rat-hippocampus-multisubjects-3fold-trial-split-{fold}"
+        made[name] = partial(MultipleRatsTrialSplitDataset, fold)
+    for session in AREA2_SESSIONS:
+        for labels in ("pos", "target", "posdir"):
+            own = {"session": session, "labels": labels}
+            made[f"area2-bump-{labels}-{session}"] = partial(Area2BumpDataset, **own)
+    for session in ("active", "active-passive"):
+        for end, labels, shuffled in _SHUFFLED:
+            own = {"session": session, "labels": labels, "shuffled": shuffled}
+            name = f"area2-bump-{labels}-{session}-{end}"
+            made[name] = partial(Area2BumpShuffledDataset, **own)
+    for noise in NOISES:
+        made[f"continuous-gaussian-mixture-{noise}"] = partial(
+            ContinuousGaussianMixtureDataset, noise
+        )
+        if noise != "refractory_poisson":
+            made[f"continuous-label-{noise}"] = partial(SyntheticData, noise)
+    return made
+
+
+_SHUFFLED = (
+    ("shuffled-trial", "pos", "trial"),
+    ("shuffled-position", "pos", "position"),
+    ("shuffled", "target", "target"),
+)
+_CORRUPT = re.compile(rf"rat-hippocampus-({'|'.join(RATS)})-corrupt-(\d+)")
+
+NAMES: Mapping[str, Callable[..., Any]] = _names()
+"""Name to what makes it; `rat-hippocampus-{rat}-corrupt-{seed}` is known beside these."""
+
+
+def init(name: str, **options: Any) -> Any:
     """Returns a recording by its name in `cebra`, read from disk and checked.
-
-    Continuous labels are position, rightwards and leftwards, as there.
 
     Args:
         name: A row of `NAMES`.
-        root: The data folder; `None` takes `CEBRA_ETHAN_DATA`.
-        split: `"train"`, `"valid"` or `"test"` of a name with a fold, `"all"` for everything.
-        options: None is known; `download` is refused with what to do.
+        options: Of its class, see `recordings`: `root`, the data folder, and `split` of a name
+            with a fold; `download` is refused with what to do.
 
     Raises:
         InvalidParameterError: If there is no such name, split or option.
         FileNotFoundError: If the recording is not there; nothing is downloaded.
     """
-    if name not in NAMES:
+    corrupt = _CORRUPT.fullmatch(name)
+    if name not in NAMES and corrupt is None:
         raise InvalidParameterError(
             f"a dataset of cebra that is also here is one of {', '.join(NAMES)}; got {name!r}. "
             "Pass your own arrays to cebra.data.TensorDataset or CEBRA.fit, or see "
             "cebra_ethan.datasets.list_datasets() for more recordings and simulated ones."
         )
-    if options.pop("download", None) or options:
+    if options.pop("download", None):
         raise InvalidParameterError(
-            f"recordings are read from disk; got {', '.join(options) or 'download=True'}. Put the "
-            "file into the data folder and pass root=."
+            "recordings are read from disk; got download=True. Fetch the file with "
+            "cebra_ethan.datasets.fetch, or put it into the data folder and pass root=."
         )
-    rat, fold = NAMES[name]
-    recording = load_dataset(f"rat-{rat}", root)
-    if fold is not None and split not in (None, "all"):
-        assert recording.trial is not None
-        parts = three_fold_trial_split(recording.trial, fold)
-        if split not in parts:
-            raise InvalidParameterError(f"split must be one of {', '.join(parts)}; got {split!r}.")
-        recording = recording[parts[str(split)]]
-    elif fold is None and split is not None:
-        raise InvalidParameterError(f"{name!r} has no splits; got split={split!r}. Leave it out.")
-    right = recording.labels["direction"].to_numpy() == "right"
-    position = recording.labels["position"].to_numpy().reshape(len(right))
-    return TensorDataset(recording.neural, np.column_stack([position, right, ~right]))
+    if options.get("split") is not None and "-split" not in name:
+        raise InvalidParameterError(
+            f"{name!r} has no splits; got split={options['split']!r}. Leave it out, or call "
+            "split() of the dataset where it has one."
+        )
+    if corrupt is not None:
+        return SingleRatCorruptDataset(corrupt[1], int(corrupt[2]), **options)
+    return NAMES[name](**options)
 
 
 def get_options(pattern: str | None = None, limit: int | None = None) -> list[str]:

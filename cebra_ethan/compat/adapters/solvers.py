@@ -1,9 +1,9 @@
-"""`cebra.solver`: solvers by name."""
+"""`cebra.solver`: what trains one recording, or several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fnmatch import filter as matching
+import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from ...errors import InvalidParameterError
 from ...solver.base import SingleSessionSolver
 from ...types import Objective
 
-__all__ = ["SOLVERS", "HybridSolver", "Solver", "get_options", "init"]
+__all__ = ["HybridSolver", "Solver"]
 
 _HYBRID_DIMS = 3
 
@@ -25,16 +25,25 @@ class Solver(SingleSessionSolver):
         criterion: Likewise.
         optimizer: Likewise.
         tqdm_on: Whether `fit` shows a bar.
+        options: Further keywords of `SingleSessionSolver`.
     """
 
     def __init__(
-        self, model: Any, criterion: Any, optimizer: torch.optim.Optimizer, tqdm_on: bool = True
+        self,
+        model: Any,
+        criterion: Any,
+        optimizer: torch.optim.Optimizer,
+        tqdm_on: bool = True,
+        **options: Any,
     ) -> None:
-        super().__init__(model, criterion, optimizer)
+        super().__init__(model, criterion, optimizer, **options)
         self.tqdm_on = tqdm_on
 
     def fit(self, loader: Any, valid_loader: Any = None, **options: Any) -> Solver:
-        """Trains on a loader, see `SingleSessionSolver.fit`."""
+        """Trains on a loader, see `SingleSessionSolver.fit`; what is drawn goes to the model."""
+        for one in (loader, valid_loader):
+            if one is not None and one.device != self.device:
+                one.device, one.offset = self.device, None  # binds anew
         super().fit(loader, valid_loader, **{"progress": self.tqdm_on, **options})
         return self
 
@@ -57,6 +66,37 @@ class Solver(SingleSessionSolver):
             options["session"] = session
         return super().transform(inputs, *args, **options)
 
+    def save(
+        self,
+        path: Any = None,
+        keep: Any = None,
+        *,
+        logdir: str | os.PathLike[str] | None = None,
+        filename: str = "checkpoint_last.pth",
+    ) -> None:
+        """Writes the solver, see `SingleSessionSolver.save`.
+
+        Args:
+            path: Where the file will be; or say it by `logdir` and `filename`.
+            keep: The name that an old file takes.
+            logdir: A folder, which is made.
+            filename: The file in it.
+        """
+        place = _place(path, logdir, filename)
+        if logdir is not None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        super().save(place, keep)
+
+    def load(
+        self,
+        path: Any = None,
+        *,
+        logdir: str | os.PathLike[str] | None = None,
+        filename: str = "checkpoint_last.pth",
+    ) -> None:
+        """Reads what `save` wrote; the arguments are those."""
+        super().load(_place(path, logdir, filename))
+
 
 def HybridSolver(model: Any, criterion: Any, optimizer: Any, **options: Any) -> Solver:
     """Returns a solver that learns behaviour in the first dimensions and time in all.
@@ -71,43 +111,10 @@ def HybridSolver(model: Any, criterion: Any, optimizer: Any, **options: Any) -> 
     return Solver(model, [behavior, Objective(criterion, "time")], optimizer, **options)
 
 
-SOLVERS: dict[str, Callable[..., Solver]] = {
-    "single-session": Solver,
-    "single-session-full": Solver,
-    "single-session-hybrid": HybridSolver,
-    "multi-session": Solver,
-}
-"""Names of `cebra` that can be built; of the loader follows the rest."""
-
-_REASONS = {
-    "single-session-aux": "it cannot be built in cebra 0.6.1 either; train two solvers",
-    "multi-session-aux": "it cannot be built in cebra 0.6.1 either; train two solvers",
-    "unified-session": "use cebra_ethan.data.unified.UnifiedLoader with 'single-session'",
-    "supervised-solver-xcebra": "use models.supervised.SupervisedModel",
-    "multiobjective-solver": "use SingleSessionSolver with solver.objectives.make_objectives",
-    "regularized-solver": "use SingleSessionSolver with models.jacobian.JacobianRegularizer",
-}
-
-
-def init(name: str, *args: Any, **kwargs: Any) -> Solver:
-    """Returns a solver by its name.
-
-    Args:
-        name: A row of `SOLVERS`.
-        args: `model`, `criterion` and `optimizer`, by name or in this order.
-        kwargs: Likewise, and `tqdm_on`.
-
-    Raises:
-        InvalidParameterError: If there is no such solver; says what to use.
-    """
-    if name not in SOLVERS:
-        reason = _REASONS.get(name, "there is no such name in cebra either")
+def _place(path: Any, logdir: Any, filename: str) -> Path:
+    if (path is None) == (logdir is None):
         raise InvalidParameterError(
-            f"a solver must be one of {', '.join(SOLVERS)}; got {name!r}: {reason}."
+            f"a solver is kept at a path, or in a logdir; got path={path!r} and "
+            f"logdir={logdir!r}. Pass one of them."
         )
-    return SOLVERS[name](*args, **kwargs)
-
-
-def get_options(pattern: str | None = None, limit: int | None = None) -> list[str]:
-    """Returns names of solvers that match a shell-style pattern."""
-    return matching(SOLVERS, pattern or "*")[:limit]
+    return Path(path) if logdir is None else Path(logdir) / filename

@@ -1,0 +1,1 @@
+"""The settings of the experiments, one file each; `config` gathers them."""
