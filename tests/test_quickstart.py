@@ -1,4 +1,4 @@
-"""The programs of the READMEs and of `examples/` run as they stand."""
+"""The programs of the READMEs and of the how-to pages run as they stand."""
 
 import os
 import re
@@ -13,12 +13,14 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def programs(readme: str) -> list[str]:
-    text = (ROOT / readme).read_text(encoding="utf-8")
+def programs(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-QUICK_START, ESTIMATOR, FILES, ANIMALS = programs("README.md")
+QUICK_START, ESTIMATOR = programs("README.md")
+(FILES,) = programs("docs/how-to/read-save-draw.md")
+(ANIMALS,) = programs("docs/how-to/several-animals.md")
 
 
 def processor_seconds() -> float:
