@@ -22,8 +22,8 @@ _SMALL_MOVIE: Mapping[str, Any] = {  # seconds, for the tests
 
 
 _QUICK_MOVIE: Mapping[str, Any] = {
-    "num_seeds": 2, "max_iterations": 300, "learning_rate": 2e-3, "num_hidden_units": 64,
-    "batch_size": 256, "num_pool": 600, "num_area_seeds": 2,
+    "num_seeds": 2, "max_iterations": 300, "learning_rate": 2e-3, "num_hidden_units": 32,
+    "batch_size": 128, "num_pool": 600, "num_area_seeds": 2,
 }  # fmt: skip
 
 
@@ -97,7 +97,7 @@ class AllenConfig(MovieConfig):
         },
         "quick": {
             **_QUICK_MOVIE,
-            "num_neurons": (10, 30, 100, 300), "dimensions": (3, 8, 32), "control_dimension": 32,
+            "num_neurons": (10, 30, 100, 300), "dimensions": (8, 32), "control_dimension": 32,
             "areas": ("VISp", "VISam", "VISrl"), "area_neurons": 100,
             "mouse_neurons": (200, 300),
         },
@@ -148,9 +148,9 @@ class VideoDecodingConfig(MovieConfig):
         },
         "quick": {
             **_QUICK_MOVIE,
-            "num_neurons": (30, 100, 300), "output_dimension": 32,
+            "num_neurons": (30, 200), "output_dimension": 32,
             "areas": ("VISp", "VISam", "VISrl"), "area_neurons": (100,), "layer_neurons": (100,),
-            "dimensions": (3, 32), "session_iterations": 500,
+            "dimensions": (3, 32), "session_iterations": 300,
         },
         "paper": {},
     }  # fmt: skip

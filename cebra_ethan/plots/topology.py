@@ -80,7 +80,7 @@ def plot_barcode(
                 color=CATEGORICAL[dimension % len(CATEGORICAL)],
                 alpha=1.0 if is_counted else 0.35,
                 linewidth=2.2 if is_counted else 1.0,
-                label=f"H{dimension}" if is_counted == bool(counts.any()) else None,
+                label=f"H{dimension}" if is_counted == bool(counts.any()) else "_nolegend_",
             )
         height += len(order) + 3
     ax.set(xlabel="Distance", xlim=(0, end), ylabel="Bars")
