@@ -1,8 +1,8 @@
 """CEBRA beside UMAP and PCA, and beside what it must be held against: shuffles and no embedding.
 
 The rat is simulated. `cebra-ethan compare FILE --labels position` does the same for a file and
-needs no program. UMAP needs the extra `baselines`; it compiles for half a minute
-first.
+needs no program. UMAP needs the extra `baselines`; it compiles first, half a
+minute or more.
 """
 
 import torch
@@ -24,7 +24,7 @@ def cebra(labels, steps=200):
         model_architecture="offset10-model",
         output_dimension=3,
         time_offsets=10,
-        batch_size=128,
+        batch_size=256,
         max_iterations=steps,
         learning_rate=1e-3 if steps > 1 else 1e-12,
         random_state=0,
