@@ -1,7 +1,8 @@
 """CEBRA beside UMAP and PCA, and beside what it must be held against: shuffles and no embedding.
 
 The rat is simulated. `cebra-ethan compare FILE --labels position` does the same for a file and
-needs no program. UMAP needs the extra `baselines`; its first call compiles for some seconds.
+needs no program. UMAP needs the extra `baselines`; it compiles first, half a
+minute or more.
 """
 
 import torch
