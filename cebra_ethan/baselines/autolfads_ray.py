@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sklearn.base import clone
 
+from ..solver.checkpoint import load_state, save_state
 from ..types import Recording
 from ..utils.optional import require
 from .search_space import Range
@@ -84,7 +85,7 @@ def population_search(
                 {**one.config, "held_out_loss": one.metrics["held_out_loss"]} for one in results
             ]
             with best.checkpoint.as_directory() as place:
-                state = torch.load(Path(place) / _FILE, weights_only=True)
+                state = load_state(Path(place) / _FILE)
     finally:
         if started:
             ray.shutdown()
@@ -122,11 +123,11 @@ class Member:
 
     def save_checkpoint(self, folder: str) -> None:
         """Writes weights and optimiser."""
-        torch.save(self.training.state_dict(), Path(folder) / _FILE)
+        save_state(Path(folder) / _FILE, self.training.state_dict())
 
     def load_checkpoint(self, folder: str) -> None:
         """Takes over weights and optimiser."""
-        self.training.load_state_dict(torch.load(Path(folder) / _FILE, weights_only=True))
+        self.training.load_state_dict(load_state(Path(folder) / _FILE))
 
 
 def _domains(tune: Any, space: Mapping[str, Range]) -> dict[str, Any]:

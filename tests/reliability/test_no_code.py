@@ -6,6 +6,7 @@ import importlib
 import io
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import torch
 
 import cebra_ethan
 from cebra_ethan import CEBRA
+from cebra_ethan.baselines import autolfads_ray
+from cebra_ethan.compat.adapters.solvers import Solver as CompatSolver
 from cebra_ethan.data.readers import READERS
 from cebra_ethan.datasets import DATASETS, describe, load_dataset
 from cebra_ethan.datasets.area2 import AREA2_FILE
@@ -79,6 +82,8 @@ def _public_loaders():
     for file in PACKAGE.rglob("*.py"):
         module = ".".join(("cebra_ethan", *file.relative_to(PACKAGE).with_suffix("").parts))
         for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name.startswith("_"):
+                continue
             members = node.body if isinstance(node, ast.ClassDef) else [node]
             prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
             for one in members:
@@ -106,6 +111,20 @@ def _plain_loader(path, loader):
 
 def _solver_loader(path, loader):
     return SingleSessionSolver(*parts()).load(path)
+
+
+def _compat_solver_loader(path, loader):
+    return CompatSolver(*parts()).load(path)
+
+
+def _member_loader(path, loader):
+    """Puts the file where a member of a population looks for its state."""
+    folder = path.parent / "member"
+    folder.mkdir(exist_ok=True)
+    (folder / autolfads_ray._FILE).write_bytes(path.read_bytes())
+    member = autolfads_ray.Member()
+    member.training = SimpleNamespace(load_state_dict=lambda state: None)
+    return member.load_checkpoint(folder)
 
 
 def _solver_state_loader(path, loader):
@@ -163,6 +182,8 @@ SPECIAL = {
     "cebra_ethan.estimator.persistence:read_estimator": _estimator_reader,
     "cebra_ethan.solver.base:SingleSessionSolver.load": _solver_loader,
     "cebra_ethan.solver.state:load_solver": _solver_state_loader,
+    "cebra_ethan.compat.adapters.solvers:Solver.load": _compat_solver_loader,
+    "cebra_ethan.baselines.autolfads_ray:Member.load_checkpoint": _member_loader,
     "cebra_ethan.datasets.registry:load_dataset": _dataset_loader,
     "cebra_ethan.datasets.mouse:load_mouse": _from_folder(("C6M4", "A", 1)),
     "cebra_ethan.datasets.hippocampus:load_rat": _from_folder(("achilles",), ("buddy",)),
@@ -177,6 +198,7 @@ SPECIAL = {
 TAKE_NO_FILE = {
     # a mapping in memory that one of the loaders above has read
     "cebra_ethan.solver.base:SingleSessionSolver.load_state_dict",
+    "cebra_ethan.baselines.lfads_training:LFADSTraining.load_state_dict",
     "cebra_ethan.solver.callbacks:EarlyStopping.load_state_dict",
     "cebra_ethan.solver.history:History.load_state_dict",
     "cebra_ethan.solver.state:restore_solver",
