@@ -150,7 +150,8 @@ class VideoDecodingConfig(MovieConfig):
             **_QUICK_MOVIE,
             "num_neurons": (30, 200), "output_dimension": 32,
             "areas": ("VISp", "VISam", "VISrl"), "area_neurons": (100,), "layer_neurons": (100,),
-            "dimensions": (3, 32), "session_iterations": 300,
+            "dimensions": (3, 32), "session_iterations": 300, "session_folds": 4,
+            "session_areas": ("VISp", "VISam", "visual", "CA1"),
         },
         "paper": {},
     }  # fmt: skip
