@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .allen_npz import FOLDER as MOVIE
+from .allen_npz import POOLS
 from .area2 import AREA2_FILE
 from .files import SHA256
 from .macaque import CONDITIONS, M1_RECORDINGS, MONKEYS
@@ -94,7 +96,37 @@ _M1 = Details(
 )
 _M1_SIZES = {"tr": "623 bins, 174 units", "te": "803 bins, 187 units"}
 
+_MOVIE = Details(
+    about="A mouse sees Natural Movie One again and again.",
+    species="mouse, visual cortex, thalamus and hippocampus",
+    signal="spikes (Neuropixels), bins of 1 s",
+    source="Allen Brain Observatory, Neuropixels Visual Coding (2019); Siegle et al. (2021), "
+    "Nature 592, 86, doi:10.1038/s41586-020-03171-x",
+    licence=NO_LICENCE,
+    by_hand=COPY,
+)
+_VISUAL = Details(
+    about="Mice see a movie: one visual population, with areas, layers and single trials.",
+    size="as asked; 1,200 neurons, 10 repeats of 900 frames by default",
+    source=HERE,
+    licence=HERE,
+    simulated=True,
+)
+
 DETAILS: Mapping[str, Details] = {
+    "allen-calcium-simulated": replace(_VISUAL, signal="calcium imaging, 30 Hz"),
+    "allen-neuropixels-simulated": replace(_VISUAL, signal="spike counts, 120 Hz"),
+    "allen-session-791319847": replace(
+        _MOVIE, size="555 units, 20 repeats of 30 s", files=(f"{MOVIE}/session_791319847.npz",)
+    ),
+    **{
+        f"allen-pooled-{pool}": replace(
+            _MOVIE,
+            about=f"{_MOVIE.about} Means over trials of units of several mice ({pool}).",
+            files=(f"{MOVIE}/pooled_{pool}.npz",),
+        )
+        for pool in POOLS
+    },
     "area2-bump": _AREA2,
     "area2-bump-published": replace(
         _AREA2,

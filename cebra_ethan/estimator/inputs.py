@@ -100,9 +100,16 @@ def _depth(values: Any) -> int:
     return depth
 
 
+def _num_rows(values: Any) -> int:
+    """Returns the length of what is passed as activity; sparse matrices have a shape alone."""
+    if getattr(values, "shape", ()):
+        return int(values.shape[0])
+    return len(values) if isinstance(values, (list, tuple, Recording)) else 0
+
+
 def _unpacked(session: Session) -> Session:
     X, y, labels, trial = session
-    if _is_several(y, len(X) if hasattr(X, "__len__") else 0):
+    if _is_several(y, _num_rows(X)):
         y, labels = y[0], (*y[1:], *labels)
     if not isinstance(X, Recording):
         return Session(X, y, labels, trial)
@@ -150,7 +157,8 @@ def _rows(X: Any, name: str) -> Any:
     if not isinstance(X, (list, tuple)):
         return X
     try:
-        return np.asarray(X)
+        array = np.asarray(X)
+        return X if array.dtype == object else array  # scikit-learn says what is no number
     except ValueError as error:
         raise DataError(
             f"{name} must have rows of one length; got lists that differ. Pass one row of the "

@@ -15,7 +15,10 @@ from cebra_ethan.types import Recording
 
 REAL = Path(os.environ.get("CEBRA_ETHAN_DATA") or "/nowhere")
 needs_data = pytest.mark.skipif(not REAL.is_dir(), reason="CEBRA_ETHAN_DATA names no folder")
+VISUAL = {"num_neurons": 4, "num_mice": 2, "num_repeats": 2}
 SMALL = {
+    "allen-calcium-simulated": VISUAL,
+    "allen-neuropixels-simulated": VISUAL,
     "rat-simulated": {"num_bins": 50, "num_neurons": 3},
     "reaching-simulated": {"num_active": 2, "num_passive": 1, "num_units": 3},
     "synthetic-simulated": {"num_points": 10},
@@ -87,7 +90,7 @@ def test_a_session_names_the_file_of_an_archive(tmp_path):
 
 def test_unknown_names_and_checksums():
     for function in (describe, check):
-        with pytest.raises(InvalidParameterError, match=r"one of area2-bump, .*got 'cat'"):
+        with pytest.raises(InvalidParameterError, match=r"one of .*area2-bump, .*got 'cat'"):
             function("cat")
     assert expected_digest("rat_hippocampus/buddy.npz").startswith("sha256:")
     assert expected_digest("rat_hippocampus/gatsby.jl").startswith("md5:")
