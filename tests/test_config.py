@@ -66,7 +66,7 @@ def test_wrong_settings_are_refused(changes, error, match):
 
 
 def test_an_unknown_preset_is_refused():
-    with pytest.raises(ValueError, match="preset must be one of smoke, run, quick, paper"):
+    with pytest.raises(ValueError, match="preset must be one of smoke, run, quick, demo, paper"):
         HippocampusConfig.from_preset("huge")
 
 

@@ -114,6 +114,8 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         tensors = safetensors.torch.load(body)
         state = _decode(document.get("state"), tensors)
+        if steps and not isinstance(state, dict):
+            raise ValueError("its state is no mapping")
         for number in steps:
             state = MIGRATIONS[number](state)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:

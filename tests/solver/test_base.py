@@ -291,7 +291,11 @@ def _fit(solver, name, valid=True, seed=0, **options):
     loader = make_loader(
         13, part=TRAIN, seed=seed, hybrid=name == "hybrid", augmentation=GaussianNoise(0.1)
     )
-    held_out = make_loader(2, part=VALID, seed=seed + 1) if name == "stopping" else None
+    held_out = (
+        make_loader(2, part=VALID, seed=None if seed is None else seed + 1)
+        if name == "stopping"
+        else None
+    )
     return solver.fit(loader, held_out, valid_frequency=3, **options)
 
 
