@@ -76,7 +76,8 @@ def _embed_session(
     model: OffsetModel, batch: Batch, rows: Int[Tensor, " rows"], session: int
 ) -> Float[Tensor, "rows dims"]:
     starts = lay_out(rows, model.offset.span)
-    if stretches_pay(model, starts):
+    has_own_windows = type(batch).windows is not Batch.windows  # as those of unified sessions
+    if not has_own_windows and stretches_pay(model, starts):
         return embed_stretches(model, batch.recordings[session].neural, rows, starts)
     alone: Tensor = model(batch.windows(rows, session)).squeeze(-1)
     return alone

@@ -174,7 +174,8 @@ def test_real_rats(name, laps, neurons):
     _check_rat(rat)
     assert (len(rat.segments), rat.num_neurons) == (laps, neurons)
     limit_m = {"achilles": 0.0513, "buddy": 0.1185}[name]
-    assert _decoding_error_m(rat) == pytest.approx(limit_m, abs=0.002)
+    # Many bins of counts are equally far, and which of them come first depends on the processor.
+    assert _decoding_error_m(rat) == pytest.approx(limit_m, abs=0.005)
 
 
 @pytest.mark.parametrize("name", RATS)
