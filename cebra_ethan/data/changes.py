@@ -51,13 +51,12 @@ class ChangedLabel:
             self._tolerance.append(16 * torch.finfo(torch.float32).eps * float(table.abs().max()))
 
     @staticmethod
-    def pays(
-        coordinates: Float[Tensor, "bins columns"], period: Float[Tensor, " columns"]
-    ) -> bool:
+    def pays(coordinates: Float[Tensor, "bins columns"], indexes: Sequence[NearestLabel]) -> bool:
         """Returns whether labels have many columns, none of them circular, and few rows."""
-        if coordinates.shape[1] <= TREE_COLUMNS or bool((period > 0).any()):
+        if coordinates.shape[1] <= TREE_COLUMNS or bool((indexes[0].period > 0).any()):
             return False
-        return len(coordinates.unique(dim=0)) <= min(_MOST_DISTINCT, len(coordinates) // 2)
+        most = max(len(index.distinct) for index in indexes)
+        return most <= min(_MOST_DISTINCT, len(coordinates) // 2)
 
     def __call__(
         self,

@@ -82,6 +82,10 @@ class NearestLabel:
             self._search = self._nearest_in_tree
         else:
             self._search = self._brute
+            if labels.device.type != "cpu":
+                self._center = self.distinct.mean(dim=0)
+                self._columns = (self.distinct - self._center).T
+                self._half = self._columns.square().sum(dim=0) / 2
 
     def __call__(
         self, query: Float[Tensor, "queries columns"], chance: Float[Tensor, " queries"]
@@ -129,9 +133,6 @@ class NearestLabel:
         width = query.shape[1] if circular else 1
         size = _BLOCK_ELEMENTS if query.device.type == "cpu" else _BLOCK_ON_DEVICE
         block = max(1, size // (len(self.distinct) * width))
-        center = self.distinct.mean(dim=0)
-        columns = (self.distinct - center).T
-        half = columns.square().sum(dim=0) / 2
         found = []
         for part in query.split(block):
             if circular:
@@ -143,7 +144,7 @@ class NearestLabel:
                 exact = "donot_use_mm_for_euclid_dist"
                 distance = torch.cdist(part, self.distinct, compute_mode=exact)
             else:
-                distance = torch.addmm(half, part - center, columns, alpha=-1)
+                distance = torch.addmm(self._half, part - self._center, self._columns, alpha=-1)
             found.append(distance.argmin(dim=1))
         return torch.cat(found)
 

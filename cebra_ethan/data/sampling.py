@@ -102,7 +102,7 @@ class DeltaSampler(Sampler):
         plain = type(self) is DeltaSampler  # others search for more than observed changes
         self._changed = (
             ChangedLabel(self._coordinates, self._indexes)
-            if plain and ChangedLabel.pays(self._coordinates, self._period)
+            if plain and ChangedLabel.pays(self._coordinates, self._indexes)
             else None
         )
 

@@ -9,11 +9,10 @@ the same command with the same `--out` again to finish an interrupted run.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from cebra_ethan.types import Recording
 from config import AllenConfig
@@ -28,7 +27,7 @@ from experiments.allen.results import (
     methods,
     protocol,
 )
-from experiments.common import Experiment, Finished, Summary, command, rows_of, silent
+from experiments.common import Experiment, Finished, Summary, command, rows_of
 from experiments.common.movie import MODALITIES, SIMULATED, pool, several_rows
 
 __all__ = ["EXPERIMENT", "main", "run"]
@@ -70,21 +69,8 @@ EXPERIMENT = Experiment(
 )
 
 
-def run(
-    config: AllenConfig,
-    out: str | os.PathLike[str],
-    *,
-    jobs: int = 1,
-    progress: Callable[..., Any] = silent,
-) -> dict[str, float]:
-    """Runs the experiment, or what is left of it, see `Experiment.run`."""
-    return EXPERIMENT.run(config, out, jobs=jobs, progress=progress)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs from the command line."""
-    return command.main(EXPERIMENT, __doc__, arguments)
-
+run = EXPERIMENT.run
+main = partial(command.main, EXPERIMENT, __doc__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,14 +9,13 @@ the same `--out` again to finish an interrupted run.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from config import HippocampusConfig
-from experiments.common import Experiment, Finished, Summary, command, rows_of, silent
+from experiments.common import Experiment, Finished, Summary, command, rows_of
 from experiments.hippocampus.between import consistency_rows
 from experiments.hippocampus.figures import draw_figures, draw_overview, embeddings
 from experiments.hippocampus.homology import topology_rows
@@ -73,22 +72,8 @@ EXPERIMENT = Experiment(
 )
 
 
-def run(
-    config: HippocampusConfig,
-    out: str | os.PathLike[str],
-    *,
-    jobs: int = 1,
-    overview: bool = False,
-    progress: Callable[..., Any] = silent,
-) -> dict[str, float]:
-    """Runs the experiment, or what is left of it, see `Experiment.run`."""
-    return EXPERIMENT.run(config, out, jobs=jobs, progress=progress, overview=overview)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs from the command line."""
-    return command.main(EXPERIMENT, __doc__, arguments)
-
+run = EXPERIMENT.run
+main = partial(command.main, EXPERIMENT, __doc__)
 
 if __name__ == "__main__":
     sys.exit(main())

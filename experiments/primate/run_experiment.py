@@ -10,14 +10,13 @@ run.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from config import PrimateConfig
-from experiments.common import Experiment, Finished, Summary, command, rows_of, silent
+from experiments.common import Experiment, Finished, Summary, command, rows_of
 from experiments.primate.figures import draw_figures, embeddings
 from experiments.primate.methods import METHODS
 from experiments.primate.parts import parts, recordings
@@ -54,21 +53,8 @@ EXPERIMENT = Experiment(
 )
 
 
-def run(
-    config: PrimateConfig,
-    out: str | os.PathLike[str],
-    *,
-    jobs: int = 1,
-    progress: Callable[..., Any] = silent,
-) -> dict[str, float]:
-    """Runs the experiment, or what is left of it, see `Experiment.run`."""
-    return EXPERIMENT.run(config, out, jobs=jobs, progress=progress)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs from the command line."""
-    return command.main(EXPERIMENT, __doc__, arguments)
-
+run = EXPERIMENT.run
+main = partial(command.main, EXPERIMENT, __doc__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,14 +10,13 @@ is there. Run the same command with the same `--out` again to finish an interrup
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from config import SyntheticConfig
-from experiments.common import Experiment, Finished, Summary, command, rows_of, silent
+from experiments.common import Experiment, Finished, Summary, command, rows_of
 from experiments.synthetic.figures import draw_figures, embeddings
 from experiments.synthetic.methods import METHODS
 from experiments.synthetic.parts import activity, parts
@@ -62,21 +61,8 @@ EXPERIMENT = Experiment(
 )
 
 
-def run(
-    config: SyntheticConfig,
-    out: str | os.PathLike[str],
-    *,
-    jobs: int = 1,
-    progress: Callable[..., Any] = silent,
-) -> dict[str, float]:
-    """Runs the experiment, or what is left of it, see `Experiment.run`."""
-    return EXPERIMENT.run(config, out, jobs=jobs, progress=progress)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs from the command line."""
-    return command.main(EXPERIMENT, __doc__, arguments)
-
+run = EXPERIMENT.run
+main = partial(command.main, EXPERIMENT, __doc__)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -56,11 +56,15 @@ def test_rows_in_question_are_decided_by_the_exact_search():
 
 
 def test_tables_are_for_many_columns_that_repeat():
-    period = torch.zeros(40, dtype=torch.float64)
-    assert ChangedLabel.pays(features(60, 40, 4), period)
-    assert not ChangedLabel.pays(features(240, 40, 1), period)
-    assert not ChangedLabel.pays(features(60, 3, 4), period[:3])
-    assert not ChangedLabel.pays(features(60, 40, 4), period + 1)
+    def pays(labels, period=0.0):
+        turns = torch.full((labels.shape[1],), period, dtype=torch.float64)
+        index = NearestLabel(labels, torch.arange(len(labels)), turns)
+        return ChangedLabel.pays(labels, [index])
+
+    assert pays(features(60, 40, 4))
+    assert not pays(features(240, 40, 1))
+    assert not pays(features(60, 3, 4))
+    assert not pays(features(60, 40, 4), period=1.0)
 
 
 def test_a_sampler_draws_the_same_with_and_without_tables(monkeypatch):

@@ -76,8 +76,11 @@ def test_other_values_and_fewer_labels_are_welcome(verb, given):
 
 @every_verb
 def test_none_is_by_time_and_a_model_by_time_takes_any(verb):
-    VERBS[verb](_fit(PLACE))
-    VERBS[verb](_fit(), SIDE)
+    model, by_time = _fit(PLACE), _fit()
+    VERBS[verb](model)
+    assert model.label_kinds_ == {"label 0": "continuous"}
+    VERBS[verb](by_time, SIDE)
+    assert by_time.label_kinds_ in ({}, {"label 0": "categorical"})  # known once it is learned
 
 
 def test_sessions_too():
