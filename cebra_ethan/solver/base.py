@@ -107,7 +107,6 @@ class SingleSessionSolver:
         self._valid_seed: int | None = None
         self._fingerprint: Fingerprint | None = None
         self._has_dropout = has_dropout(model)
-        self._graph: GraphedStep | None = None
         self._renew_guard()
 
     def fit(
@@ -194,8 +193,7 @@ class SingleSessionSolver:
             self._read_guard()
         finally:
             self.model.eval()
-            self._graph = None  # it holds memory of the device
-            self._renew_guard()  # it holds a copy of the weights
+            self._renew_guard()  # it holds a copy of the weights, the graph memory of the device
             if self._stopping is not None:
                 self._stopping.validate = None  # it holds the data, which no copy should carry
         if interrupts.reason is None or self.stop_reason != interrupts.reason:
@@ -217,10 +215,9 @@ class SingleSessionSolver:
         return losses
 
     def _update(self, batch: Batch) -> Losses:
-        at = (self.num_steps, self._seed)
         seed = derive_seed(self._seed, Streams.DROPOUT, self.num_steps)
         with private_torch_rng(seed) if self._has_dropout else nullcontext():
-            total, losses = training_loss(self.model, self.objectives, batch, *at, self.additions)
+            total, losses = self._minimised(batch)
             self.optimizer.zero_grad()
             total.backward()
         self._moving = True
@@ -232,6 +229,10 @@ class SingleSessionSolver:
                 self._guard.step_back()
             raise divergence(error, self.num_steps + 1, self._rate, batch) from None
         return losses
+
+    def _minimised(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
+        at = (self.num_steps, self._seed)
+        return training_loss(self.model, self.objectives, batch, *at, self.additions)
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], Losses]:
         """Returns the weighted sum of all objectives, and their parts, see `loss.total_loss`."""
@@ -342,6 +343,7 @@ class SingleSessionSolver:
     def _renew_guard(self) -> None:
         waits = self.device.type != "cpu"
         self._guard = FiniteGuard(self.optimizer, self._tensors, deferred=waits)
+        self._graph = None  # one would go on with the former guard
         self._guarded_from = self.num_steps
 
     @property
@@ -358,8 +360,7 @@ class EarlyStoppingSolver(SingleSessionSolver):
     Args:
         model: As for `SingleSessionSolver`; so are `criterion`, `optimizer` and `options`.
         patience: Evaluations without improvement after which training ends.
-        min_delta: An improvement smaller than this does not count, in nats. The mean training
-            loss of a few small batches wanders by about 0.05.
+        min_delta: An improvement below it, in nats, is taken for the wandering of small batches.
     """
 
     def __init__(

@@ -12,7 +12,6 @@ from torch import Tensor
 from ...errors import DataError, InvalidParameterError
 from ...models.jacobian import JacobianRegularizer
 from ...solver.callbacks import EveryFewSteps
-from ...solver.guard import NotFiniteError, divergence
 from ...types import Batch, Objective
 from .objective_config import MultiCriterions
 from .objectives import SupervisedBatch
@@ -194,17 +193,8 @@ class SupervisedMultiobjectiveSolverxCEBRA(ContrastiveMultiobjectiveSolverxCEBRA
         total = torch.stack([one.weight_at() * value for one, value in pairs]).sum()
         return total, {"loss": total.detach(), **{k: one.detach() for k, one in values.items()}}
 
-    def _update(self, batch: Batch) -> dict[str, Tensor]:
-        total, losses = self.loss(batch)
-        self.optimizer.zero_grad()
-        total.backward()
-        self._moving = True
-        try:
-            self._guard.step(total.detach())
-        except NotFiniteError as error:
-            self._moving = False
-            raise divergence(error, self.num_steps + 1, self._rate, batch) from None
-        return losses
+    def _minimised(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.loss(batch)
 
 
 def RegularizedSolver(
