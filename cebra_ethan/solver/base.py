@@ -28,7 +28,7 @@ from .checkpoint import save_state
 from .embed import transform
 from .evaluate import mean_loss
 from .fingerprint import Fingerprint
-from .graph import GraphedStep, graph_of
+from .graph import graph_of
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
 from .loss import Additions, check_objectives, total_loss, training_loss
