@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from settings.base import ExperimentConfig
 from settings.hippocampus import HippocampusConfig
-from settings.movies import AllenConfig, VideoDecodingConfig
+from settings.movies import AllenConfig, MovieConfig, VideoDecodingConfig
 from settings.multi_session import MultiSessionConfig
 from settings.primate import PrimateConfig
 from settings.synthetic import SyntheticConfig
@@ -20,6 +20,7 @@ __all__ = [
     "AllenConfig",
     "ExperimentConfig",
     "HippocampusConfig",
+    "MovieConfig",
     "MultiSessionConfig",
     "PrimateConfig",
     "SyntheticConfig",

@@ -81,7 +81,8 @@ class TSNE(Embedder):
         n_components: Dimensions of the points, 1 or 2 (openTSNE is fast there).
         perplexity: Neighbours that count, about; must be below a third of the bins.
         early_exaggeration: Factor of the attraction in the first iterations.
-        metric: `"cosine"` or `"euclidean"`, between windows.
+        metric: `"cosine"` or `"euclidean"`, between windows. By cosine a silent window, which has
+            no direction, is given that of equal rates in all neurons.
         window_bins: Bins of a window.
         max_iterations: Iterations after the early exaggeration (250 of these).
         random_state: Seed of the approximate neighbours; the start is by PCA.
@@ -125,7 +126,7 @@ class TSNE(Embedder):
             DataError: If there are too few bins for the perplexity.
             MissingDependencyError: If openTSNE is not installed.
         """
-        windows = flat_windows(self._begin(X, trial), self.window_bins)
+        windows = self._directed(flat_windows(self._begin(X, trial), self.window_bins))
         if 3 * self.perplexity > len(windows) - 1:
             raise DataError(
                 f"t-SNE with perplexity={self.perplexity:g} needs at least "
@@ -148,8 +149,15 @@ class TSNE(Embedder):
 
     def transform(self, X: Any, y: Any = None, *, trial: Any = None) -> np.ndarray:
         """Returns where new bins lie among the training data, which stay, `(T, D)` float32."""
-        windows = flat_windows(self._continue(X, trial), self.window_bins)
+        windows = self._directed(flat_windows(self._continue(X, trial), self.window_bins))
         return np.array(self._fitted.transform(windows), dtype=np.float32)
+
+    def _directed(self, windows: np.ndarray) -> np.ndarray:
+        """Returns windows that all have a direction, where it is needed; else openTSNE has NaN."""
+        if self.metric != "cosine":
+            return windows
+        silent = ~windows.any(axis=1, keepdims=True)
+        return np.where(silent, np.float32(1), windows)
 
     def fit_transform(self, X: Any, y: Any = None, *, trial: Any = None) -> np.ndarray:
         """Returns `embedding_`."""

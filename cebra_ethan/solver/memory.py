@@ -56,13 +56,13 @@ def _message(batch: Batch, error: Exception) -> str:
     windows = rows * (1 + len(batch.indices.positive)) + negative.numel()
     neurons = max(recording.num_neurons for recording in batch.recordings)
     numbers = windows * neurons * batch.offset.span
-    bins = sum(map(len, batch.recordings))
+    bins, said = sum(map(len, batch.recordings)), str(error).splitlines()
     return (
         f"a training step must fit into memory; with batch_size={rows} of {bins} bins it compares "
-        f"{rows} x {count} points ({_gib(rows * count)} GiB for each copy of their similarities) "
-        f"and embeds up to {windows} windows of {neurons} neurons x {batch.offset.span} bins "
-        f"({_gib(numbers)} GiB). Choose a smaller batch_size, fewer num_negatives or a smaller "
-        f"model. PyTorch says: {str(error).splitlines()[0] if str(error) else error!r:.300}"
+        f"{rows} x {count} points ({_gib(rows * count)} GiB if the loss needs all similarities at "
+        f"once) and embeds up to {windows} windows of {neurons} neurons x {batch.offset.span} "
+        f"bins ({_gib(numbers)} GiB). Choose a smaller batch_size, fewer num_negatives or a "
+        f"smaller model. PyTorch says: {said[0] if said else error!r:.300}"
     )
 
 

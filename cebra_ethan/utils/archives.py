@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import lzma
@@ -265,8 +266,8 @@ def _refusing(archive: Path) -> Iterator[None]:
     ) as error:
         if isinstance(error, DataIntegrityError):
             raise
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk, not of the archive
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the disk, not of the archive, whose lies make readers seek below 0
         raise DataIntegrityError(
             f"{archive} must be a whole archive; reading it failed with {type(error).__name__}: "
             f"{str(error)[:200]}. It is damaged or cut off: download it again."

@@ -43,7 +43,7 @@ def fit_baseline(
         labels: Of the training part; pi-VAE reads them.
         whole: Learn from the whole recording instead, as in the paper.
     """
-    row, settings = BUILDERS[name]
+    row, settings = BUILDERS[name.removesuffix("-all")]
     options: dict[str, Any] = {"random_state": seed, **settings}
     if name.endswith("pivae"):
         options |= {"epochs": config.pivae_epochs, "device": config.device}

@@ -49,6 +49,18 @@ def test_tsne_keeps_two_groups_apart_and_places_new_bins_among_them(metric):
     np.testing.assert_array_equal(nearest, np.repeat([0, 1], 5))
 
 
+def test_tsne_by_cosine_places_silent_windows():
+    pytest.importorskip("openTSNE", reason="needs openTSNE: the extra `baselines`")
+    X = np.random.default_rng(0).poisson(1, (60, 4)).astype(np.float32)
+    X[:7] = 0
+    model = TSNE(perplexity=8, metric="cosine", max_iterations=50, random_state=0).fit(X)
+    even = np.where(X.any(axis=1, keepdims=True), X, 1.0)
+    same = TSNE(perplexity=8, metric="cosine", max_iterations=50, random_state=0).fit(even)
+    assert np.isfinite(model.embedding_).all()
+    np.testing.assert_array_equal(model.embedding_, same.embedding_)
+    np.testing.assert_array_equal(model.transform(X), same.transform(even))
+
+
 def test_too_few_bins_are_named():
     with pytest.raises(DataError, match="needs at least 301 time bins"):
         TSNE(perplexity=100).fit(NEURAL)
