@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..errors import InvalidParameterError
 from ..types import Augmentation, Batch, Indices, Offset, Recording
@@ -274,11 +273,11 @@ def make_augmentation(changes: Mapping[str, Any]) -> Compose:
 
 
 def _rows_to(indices: Indices, device: torch.device) -> Indices:
-    def move(rows: Tensor) -> Tensor:
-        return rows.to(device, non_blocking=True)
-
-    positive = tuple(move(rows) for rows in indices.positive)
-    return Indices(move(indices.reference), positive, move(indices.negative))
+    reference, *positive, negative = (
+        rows.to(device, non_blocking=True)
+        for rows in (indices.reference, *indices.positive, indices.negative)
+    )
+    return Indices(reference, tuple(positive), negative)
 
 
 def _move(recording: Recording, device: torch.device) -> Recording:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import torch
@@ -120,10 +121,12 @@ def graph_penalty(
             f"requires_grad={inputs.requires_grad}. Call inputs.requires_grad_() before the model."
         )
 
-    def pull(direction: Tensor) -> Tensor:
-        return torch.autograd.grad(points, inputs, direction, create_graph=True)[0]
-
+    pull = partial(_pulled, points, inputs)
     return _penalty(points, pull, num_projections, generator)
+
+
+def _pulled(points: Tensor, inputs: Tensor, direction: Tensor) -> Tensor:
+    return torch.autograd.grad(points, inputs, direction, create_graph=True)[0]
 
 
 def _penalty(
