@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS ?= all,dev
 JOBS ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # The benchmark has an environment of its own, since `cebra` need not be anywhere else; captum and
 # cvxpy are what its attribution maps want.
@@ -17,20 +18,17 @@ THREADS ?= 2
 CEBRA_ETHAN_DATA ?= $(realpath ../shared/data)
 export CEBRA_ETHAN_DATA
 
-.PHONY: run test test-fast test-slow coverage check bench bench-quality bench-report bench-env clean help
+.PHONY: run test test-slow coverage check bench bench-quality bench-report bench-env clean help
 .DEFAULT_GOAL := help
 
 run: $(STAMP)  ## train on a simulated rat, print the numbers, draw the figures (DATA=folder: real rats)
 	$(BIN)/python -m experiments.hippocampus.run_experiment --preset run $(if $(DATA),--data-root "$(DATA)")
 
-test: check  ## the checks, then every test and every docstring's example, JOBS files at a time
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not ray"
+test: check  ## the checks, then the tests under ten seconds and every docstring's example
+	$(PYTEST) -m "not slow and not ray"
 
-test-fast: $(STAMP)  ## the tests that take under ten seconds each
-	$(BIN)/python -m pytest -m "not slow"
-
-test-slow: $(STAMP)  ## the others
-	$(BIN)/python -m pytest -m "slow and not ray"
+test-slow: $(STAMP)  ## the other tests: whole programs, trainings to quality, baselines' own tasks
+	$(PYTEST) -m "slow and not ray"
 
 coverage: $(STAMP)  ## every test, and which lines of the package none of them reaches
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered

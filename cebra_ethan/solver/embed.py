@@ -16,7 +16,7 @@ from ..models.multisession import Encoder
 from ..types import Batch
 from .stretches import embed_stretches, lay_out, stretches_pay
 
-__all__ = ["Embedded", "embed", "embed_parts", "transform"]
+__all__ = ["Embedded", "embed", "embed_batches", "embed_parts", "has_own_windows", "transform"]
 
 _CHUNK_BINS = 4096  # a multiple of every factor of subsampling
 
@@ -36,10 +36,20 @@ def embed(model: Encoder, batch: Batch) -> Embedded:
     share their bins where that pays, see `solver.stretches`. Augmented windows are all different,
     so each of them is embedded.
     """
-    indices = batch.indices
-    parts = (indices.reference, *indices.positive, indices.negative)
-    reference, *others = embed_parts(model, batch, parts)
-    return Embedded(reference, tuple(others[:-1]), others[-1])
+    return embed_batches(model, [batch])[0]
+
+
+def embed_batches(model: Encoder, batches: Sequence[Batch]) -> list[Embedded]:
+    """Embeds batches of one loader in one pass, so that they share their windows; see `embed`."""
+    parts: list[Tensor] = []
+    for batch in batches:
+        indices = batch.indices
+        parts += (indices.reference, *indices.positive, indices.negative)
+    points = iter(embed_parts(model, batches[0], parts))
+    return [
+        Embedded(next(points), tuple(next(points) for _ in batch.indices.positive), next(points))
+        for batch in batches
+    ]
 
 
 def embed_parts(model: Encoder, batch: Batch, parts: Sequence[Tensor]) -> list[Tensor]:
@@ -76,11 +86,15 @@ def _embed_session(
     model: OffsetModel, batch: Batch, rows: Int[Tensor, " rows"], session: int
 ) -> Float[Tensor, "rows dims"]:
     starts = lay_out(rows, model.offset.span)
-    has_own_windows = type(batch).windows is not Batch.windows  # as those of unified sessions
-    if not has_own_windows and stretches_pay(model, starts):
+    if not has_own_windows(batch) and stretches_pay(model, starts):
         return embed_stretches(model, batch.recordings[session].neural, rows, starts)
     alone: Tensor = model(batch.windows(rows, session)).squeeze(-1)
     return alone
+
+
+def has_own_windows(batch: Batch) -> bool:
+    """Returns whether the windows of a batch are its own, as those of unified sessions are."""
+    return batch.augmentation is not None or type(batch).windows is not Batch.windows
 
 
 def _embed_rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +13,15 @@ from ..errors import DataError
 from ..metrics import goodness_of_fit as metric
 from ..models.criterions import BaseInfoNCE
 from ..models.multisession import Encoder
-from ..types import Objective, Recording
-from .embed import embed
+from ..types import Batch, Objective, Recording
+from .embed import Embedded, embed_batches, has_own_windows
 
 if TYPE_CHECKING:
     from .base import SingleSessionSolver
 
 __all__ = ["goodness_of_fit", "mean_loss", "resampling_blocks"]
 
+_ROWS_AT_ONCE = 16_384
 _MIN_BLOCKS = 20
 _SPANS_PER_BLOCK = 10
 
@@ -54,8 +55,7 @@ def goodness_of_fit(
     was_training = model.training
     model.eval()
     losses, rows = [], []
-    for batch in loader:
-        points = embed(model, batch)
+    for batch, points in _embedded(model, loader):
         reference = objective.subspace(points.reference)
         positive = objective.subspace(points.positive[place])
         to_positive = criterion.similarity(reference, positive[:, None])[:, 0]
@@ -76,6 +76,19 @@ def goodness_of_fit(
         loader.num_negatives,
         drawn if len(np.unique(drawn)) > 1 else None,
     )
+
+
+def _embedded(model: Encoder, loader: ContrastiveLoader) -> Iterator[tuple[Batch, Embedded]]:
+    """Yields the batches of a loader with their points, several embedded in one pass."""
+    waiting: list[Batch] = []
+    for batch in loader:
+        waiting.append(batch)
+        rows = sum(part.numel() for part in (batch.indices.reference, batch.indices.negative))
+        if has_own_windows(batch) or rows * len(waiting) >= _ROWS_AT_ONCE:
+            yield from zip(waiting, embed_batches(model, waiting), strict=True)
+            waiting = []
+    if waiting:
+        yield from zip(waiting, embed_batches(model, waiting), strict=True)
 
 
 @torch.no_grad()

@@ -81,7 +81,7 @@ def test_a_loaded_estimator_goes_on_as_the_saved_one(mode, num_sessions, tmp_pat
 
 @every_mode
 def test_adaptation_keeps_the_mode(mode):
-    fitted = _make(mode).fit(NEURAL, LABELS)
+    fitted = _make(mode, max_adapt_iterations=5).fit(NEURAL, LABELS)
     fitted.adapt(NEURAL[:, :4], LABELS)
     assert fitted.transform(NEURAL[:, :4]).shape == (300, 6)
     assert (fitted.solver_.queue is None) == (fitted.num_queued_negatives is None)
