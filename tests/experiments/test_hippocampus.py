@@ -137,6 +137,7 @@ def test_mistakes_are_one_line(capsys, tmp_path):
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_real_rats_in_the_smoke_preset(tmp_path):
     root = os.environ.get("CEBRA_ETHAN_DATA")
     if not root:

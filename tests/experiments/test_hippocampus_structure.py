@@ -31,6 +31,7 @@ def done(tmp_path_factory):
     return config, out, values, read_json(out / "results.json")
 
 
+@pytest.mark.slow
 def test_every_group_has_its_controls_and_every_number_its_verdict(done):
     _, out, _, results = done
     assert results["missing_controls"] == {}
@@ -48,6 +49,7 @@ def test_every_group_has_its_controls_and_every_number_its_verdict(done):
         assert word in text
 
 
+@pytest.mark.slow
 def test_rows_say_what_they_know(done):
     rows = {(row["group"], row["method"]): row for row in done[3]["rows"]}
     assert rows["simulated", "conv-pivae-labels"]["labels_at_inference"]
@@ -58,6 +60,7 @@ def test_rows_say_what_they_know(done):
     assert ("between rats", "conv-pivae-mc") not in rows
 
 
+@pytest.mark.slow
 def test_consistency_has_both_binnings_and_both_parts(done):
     values = done[2]
     for name in ("rats_train", "rats_test", "rats_train_position", "rats_test_position"):
@@ -68,6 +71,7 @@ def test_consistency_has_both_binnings_and_both_parts(done):
     assert "between runs, simulated.pca.runs_train" not in values
 
 
+@pytest.mark.slow
 def test_a_shared_part_gives_a_row_for_each_reading(done):
     config, out, _, _ = done
     names = [part.name for part in parts(config, out)]
@@ -76,6 +80,7 @@ def test_a_shared_part_gives_a_row_for_each_reading(done):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.slow
 def test_betti_numbers_count_beyond_the_shuffled_models(done):
     rows = [row for row in done[3]["rows"] if "topology" in row["group"]]
     for row in rows:

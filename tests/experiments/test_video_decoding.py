@@ -63,6 +63,7 @@ def test_seeds_of_the_paper_make_as_many_parts():
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_the_second_of_the_movie_is_read_from_a_real_mouse(tmp_path):
     root = os.environ.get("CEBRA_ETHAN_DATA")
     if not root:
