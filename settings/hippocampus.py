@@ -83,11 +83,12 @@ class HippocampusConfig(ExperimentConfig):
             "methods": ("behavior", "permuted", "shifted", "untrained", "no-embedding", "chance"),
         },
         "quick": {
-            "num_seeds": 2, "num_rats": 2, "max_iterations": 400, "learning_rate": 1e-3,
-            "learning_rate_time": 1e-3, "num_bins": 6000, "num_neurons": 80, "num_shuffles": 99,
-            "pivae_epochs": 10, "topology_shuffles": 3, "topology_points": 300,
-            "topology_max_dimension": 1, "topology_iterations": 400, "topology_dims": (3,),
-            "topology_learning_rate": 1e-3,
+            "num_seeds": 2, "num_rats": 2, "max_iterations": 200, "learning_rate": 2e-3,
+            "learning_rate_time": 2e-3, "batch_size": 256, "num_bins": 6000,
+            "num_neurons": 80, "num_shuffles": 99,
+            "pivae_epochs": 10, "topology_shuffles": 2, "topology_points": 200,
+            "topology_max_dimension": 1, "topology_iterations": 200, "topology_dims": (3,),
+            "topology_learning_rate": 2e-3,
             "methods": (
                 "behavior", "time", "time-all", "hybrid", "position", "direction", "conv-pivae",
                 "conv-pivae-labels", "conv-pivae-mc", "pca", "permuted", "shifted",

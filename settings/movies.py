@@ -22,8 +22,8 @@ _SMALL_MOVIE: Mapping[str, Any] = {  # seconds, for the tests
 
 
 _QUICK_MOVIE: Mapping[str, Any] = {
-    "num_seeds": 2, "max_iterations": 300, "learning_rate": 2e-3, "num_hidden_units": 32,
-    "batch_size": 128, "num_pool": 600, "num_area_seeds": 2,
+    "num_seeds": 2, "max_iterations": 150, "learning_rate": 4e-3, "num_hidden_units": 32,
+    "batch_size": 128, "num_repeats": 6, "num_pool": 300, "num_area_seeds": 1,
 }  # fmt: skip
 
 
@@ -97,9 +97,8 @@ class AllenConfig(MovieConfig):
         },
         "quick": {
             **_QUICK_MOVIE,
-            "num_neurons": (10, 30, 100, 300), "dimensions": (8, 32), "control_dimension": 32,
-            "areas": ("VISp", "VISam", "VISrl"), "area_neurons": 100,
-            "mouse_neurons": (200, 300),
+            "num_neurons": (30, 200), "dimensions": (8, 32), "control_dimension": 32,
+            "areas": ("VISp", "VISrl"), "area_neurons": 100, "mouse_neurons": (200,),
         },
         "paper": {},
     }  # fmt: skip
@@ -149,8 +148,8 @@ class VideoDecodingConfig(MovieConfig):
         "quick": {
             **_QUICK_MOVIE,
             "num_neurons": (30, 200), "output_dimension": 32,
-            "areas": ("VISp", "VISam", "VISrl"), "area_neurons": (100,), "layer_neurons": (100,),
-            "dimensions": (3, 32), "session_iterations": 300, "session_folds": 4,
+            "areas": ("VISp", "VISrl"), "area_neurons": (100,), "layer_neurons": (100,),
+            "dimensions": (3,), "session_iterations": 300, "session_folds": 4,
             "session_areas": ("VISp", "VISam", "visual", "CA1"),
         },
         "paper": {},

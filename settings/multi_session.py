@@ -58,11 +58,11 @@ class MultiSessionConfig(ExperimentConfig):
             "pretrain_learning_rate": 4e-3, "adapt_learning_rate": 1e-3, "bin_edges": 24,
         },
         "quick": {
-            "num_seeds": 2, "num_bins": (4000, 3500, 3000), "num_neurons": (80, 48, 60),
-            "single_iterations": 300, "joint_iterations": 300, "checkpoint_every": 100,
-            "batch_size": 256, "learning_rate": 2e-3, "output_dimension": 3, "sizes": (8, 32),
-            "adapt_iterations": 300, "pretrain_iterations": 300, "pretrain_batch_size": 256,
-            "pretrain_learning_rate": 2e-3, "adapt_learning_rate": 1e-3, "bin_edges": 50,
+            "num_seeds": 2, "num_bins": (3000, 2500, 2000), "num_neurons": (80, 48, 60),
+            "single_iterations": 200, "joint_iterations": 200, "checkpoint_every": 50,
+            "batch_size": 256, "learning_rate": 3e-3, "output_dimension": 3, "sizes": (8, 32),
+            "adapt_iterations": 200, "pretrain_iterations": 200, "pretrain_batch_size": 256,
+            "pretrain_learning_rate": 3e-3, "adapt_learning_rate": 1e-3, "bin_edges": 50,
         },
         # Three dimensions and small batches: trains on a CPU, where `paper` wants a GPU.
         "recipe": {

@@ -48,9 +48,9 @@ class SyntheticConfig(ExperimentConfig):
             "lfads_trials": 1, "lfads_epochs": 1,
         },
         "quick": {
-            "num_seeds": 3, "noises": ("poisson", "gaussian"), "noise_seeds": 2,
-            "num_mixings": 1, "num_points": 5000, "pivae_epochs": 30,
-            "lfads_trials": 1, "lfads_epochs": 30,
+            "num_seeds": 2, "noises": ("poisson", "gaussian"), "noise_seeds": 1,
+            "num_mixings": 1, "num_points": 4000, "max_iterations": 500, "pivae_epochs": 30,
+            "lfads_trials": 1, "lfads_epochs": 20,
         },
         "paper": {},
     }  # fmt: skip

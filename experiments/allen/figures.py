@@ -113,7 +113,10 @@ def _curves(config: AllenConfig, rows: Sequence[Row], number: str) -> Any:
                 color = matplotlib.colormaps["tab10"](place)
                 label = info.title if training == "joint" else None
                 _line(axes, config, value, control, label, color=color, ls="--", lw=0.9)
-            axes.set(xlabel="Neurons", title=f"{training.capitalize()} training", xscale="log")
+            axes.set(xlabel="Neurons", title=f"{training.capitalize()} training")
+            axes.set_xscale("log", base=2)
+            ticks = [str(number) for number in config.num_neurons]
+            axes.set_xticks(config.num_neurons, ticks, rotation=45)
             axes.set_ylim(-0.1, 1.02)
             axes.legend(fontsize=6)
         both[0].set_ylabel("R²" + (", repeat not seen" if number == "r2_held_out" else ""))

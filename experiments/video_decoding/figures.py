@@ -223,6 +223,7 @@ def _dimensions(config: VideoDecodingConfig, rows: Sequence[Row]) -> Any:
                 axes.plot(there, mean, "o-", color=color, label=modality)
         axes.set(xlabel="Dimensions", ylabel=_QUANTITIES["frame_accuracy"], ylim=(0, 1.02))
         axes.set_xscale("log", base=2)
+        axes.set_xticks(config.dimensions, [str(dims) for dims in config.dimensions])
         if drawn:
             axes.legend()
     return figure if drawn else None
