@@ -265,8 +265,8 @@ def checked_recording(
         if number is not None and name not in str(error):
             error.args = (f"{name}: {error}",)
         raise
-    silent = int((recording.neural == recording.neural[0]).all(dim=0).sum())
-    if silent and not fitted:
+    silent = 0 if fitted else _num_constant(recording)
+    if silent:
         warnings.warn(
             f"{silent} of {recording.num_neurons} neurons in {name} are constant: they carry no "
             "information",
@@ -274,6 +274,11 @@ def checked_recording(
             stacklevel=5,
         )
     return recording
+
+
+def _num_constant(recording: Recording) -> int:
+    lowest, highest = recording.neural.aminmax(dim=0)
+    return int((lowest == highest).sum())
 
 
 def _check_neurons(estimator: CEBRA, X: Any, number: int | None) -> None:

@@ -98,7 +98,7 @@ def check_finite(values: np.ndarray, name: str) -> None:
         DataError: With the count and the place of the first value.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # such a sum is looked at below
-        if values.dtype.kind != "f" or np.isfinite(values.sum(dtype=np.float64)):
+        if values.dtype.kind != "f" or np.isfinite(values.sum()):
             return  # one pass without a temporary array
     bad = ~np.isfinite(values)
     if bad.any():
