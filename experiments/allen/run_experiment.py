@@ -64,7 +64,7 @@ EXPERIMENT = Experiment(
     numbers=NUMBERS,
     expected=EXPECTED,
     simulated=SIMULATED,
-    core_minutes={"smoke": 0.4, "quick": 11, "paper": 70_000},
+    core_minutes={"smoke": 0.4, "quick": 3, "paper": 70_000},
     recordings=recordings,
 )
 

@@ -65,7 +65,7 @@ EXPERIMENT = Experiment(
     "further rats share the track and the distribution of fields and nothing else",
     # 0.03 s of a busy core for a step of batch 512; measured parts of 150 steps, times steps.
     # paper: batch 20,000 was not measured on a CPU; about 2 s for a step, by the size of its loss
-    core_minutes={"smoke": 1.5, "run": 2, "quick": 12, "demo": 2100, "paper": 70_000},
+    core_minutes={"smoke": 1.5, "run": 2, "quick": 6, "demo": 2100, "paper": 70_000},
     recordings=lambda config: list(rats(config).values()),
     switches={"overview": "also draw one picture of all"},
     text=text_report,

@@ -54,7 +54,7 @@ EXPERIMENT = Experiment(
     expected=EXPECTED,
     simulated="rats that run laps on one linear track, their place cells drawn independently and "
     "calibrated on rat achilles",
-    core_minutes={"smoke": 0.5, "quick": 8, "recipe": 170, "paper": 45_000},
+    core_minutes={"smoke": 0.5, "quick": 3, "recipe": 170, "paper": 45_000},
     recordings=lambda config: [
         one.whole for group in config.chosen_groups for one in sessions(config, group)
     ],

@@ -48,7 +48,7 @@ EXPERIMENT = Experiment(
     expected=EXPECTED,
     simulated="area 2 of a monkey that reaches and is pushed, rates calibrated on two other "
     "monkeys, tuning on what linear decoders reach in the paper",
-    core_minutes={"smoke": 0.4, "quick": 6, "paper": 1300},
+    core_minutes={"smoke": 0.4, "quick": 5, "paper": 1300},
     recordings=recordings,
 )
 

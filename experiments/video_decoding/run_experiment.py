@@ -57,7 +57,7 @@ EXPERIMENT = Experiment(
     numbers=NUMBERS,
     expected=EXPECTED,
     simulated=SIMULATED,
-    core_minutes={"smoke": 0.4, "quick": 10, "paper": 30_000},
+    core_minutes={"smoke": 0.4, "quick": 4, "paper": 30_000},
     recordings=recordings,
 )
 
