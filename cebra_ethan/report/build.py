@@ -72,6 +72,7 @@ def build_report(
         plotly=plotly.get_plotlyjs() if has_viewer else "",
         experiments=experiment_table(runs, failures or {}),
         summary=comparison_table(runs, "Obtained beside published numbers"),
+        comparable=any(section["comparable"] for section in sections),
         all_simulated=bool(runs) and all(run.results["source"] == "simulated" for run in runs),
         any_simulated=any(run.results["source"] == "simulated" for run in runs),
         failures=failures or {},
@@ -96,6 +97,9 @@ def _section(place: int, run: Run) -> dict[str, Any]:
         "results": results,
         "is_simulated": results["source"] == "simulated",
         "tables": list(row_tables(run)),
+        "comparable": any(
+            not entry["verdict"].startswith("not comparable") for entry in results["comparison"]
+        ),
         "comparison": comparison_table([run], "Beside published numbers", with_source=True),
         "statistics": [
             {"title": entry["title"], "text": entry["text"]}
