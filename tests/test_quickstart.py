@@ -61,6 +61,7 @@ def test_estimator_program_is_better_than_chance(tmp_path):
     assert without < chance / 2
 
 
+@pytest.mark.slow
 def test_program_with_files_draws_what_it_saved_and_loaded(tmp_path):
     check = "assert (embedding == cebra.transform(session.neural)).all()"
     run(f"{FILES}\n{check}", tmp_path)

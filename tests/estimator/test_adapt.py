@@ -288,6 +288,7 @@ def _error_m(model, neural, position):
     return float(np.median(abs(decoder.predict(points[border:]) - position[border:])))
 
 
+@pytest.mark.slow
 def test_it_needs_fewer_steps_than_training_from_scratch(record_property):
     first, second = _rat(1), _rat(4)
     trained = make(**RATS, max_adapt_iterations=STEPS).fit(*first)
@@ -305,6 +306,7 @@ def test_zero_steps_is_not_a_choice():
         one().set_params(max_adapt_iterations=0).adapt(NEW, PLACE)
 
 
+@pytest.mark.slow
 def test_angles_of_the_new_session_are_where_those_of_the_old_are():
     """The frozen trunk keeps the space: bins of one angle lie together across animals."""
     model = make(max_iterations=300, batch_size=128, temperature=0.5, max_adapt_iterations=300)

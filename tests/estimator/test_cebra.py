@@ -329,6 +329,7 @@ def test_a_grid_search_finds_the_setting_that_learns():
     assert search.transform(NEURAL).shape == (300, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", ["time", "behavior"])
 def test_reaches_the_goodness_of_fit_of_cebra(labels):
     golden = np.load(HERE / "training.npz")

@@ -341,6 +341,7 @@ def _one_space(points, position, direction):
     return as_they_are, LinearRegression().fit(first, second).score(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
 def test_sessions_meet_in_one_space_where_labels_relate_them(rats, shared):
     neural, position, direction = rats

@@ -117,6 +117,7 @@ def test_the_folds_of_trials_are_apart_and_cross_no_border():
     assert len(tested) == len(set(tested))
 
 
+@pytest.mark.slow
 def test_the_paper_split_runs(tmp_path):
     config = HippocampusConfig.from_preset(
         "smoke", split="trials", num_rats=1,

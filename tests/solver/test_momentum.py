@@ -116,6 +116,7 @@ def test_buffers_are_those_of_the_encoder():
     assert float(queue.key.seen) == 7.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_queued", [48, 240])
 def test_a_frozen_encoder_sees_queued_negatives_as_it_sees_fresh_ones(num_queued):
     steps, warm = 260, num_queued // SIZE

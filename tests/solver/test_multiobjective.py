@@ -74,6 +74,7 @@ def test_each_objective_has_a_series_and_bits(num_sessions):
         assert parts == pytest.approx(history[f"{objective.name}/loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_sessions", SESSIONS.values(), ids=SESSIONS)
 def test_all_objectives_are_learned(num_sessions):
     before, after = _solver(num_sessions), _solver(num_sessions)
