@@ -21,6 +21,7 @@ from .tables import (
     experiment_table,
     row_tables,
     statistics_table,
+    verdict_kind,
 )
 from .viewer import embedding_payload
 
@@ -98,7 +99,7 @@ def _section(place: int, run: Run) -> dict[str, Any]:
         "is_simulated": results["source"] == "simulated",
         "tables": list(row_tables(run)),
         "comparable": any(
-            not entry["verdict"].startswith("not comparable") for entry in results["comparison"]
+            verdict_kind(entry["verdict"]) != "not comparable" for entry in results["comparison"]
         ),
         "comparison": comparison_table([run], "Beside published numbers", with_source=True),
         "statistics": [

@@ -19,6 +19,7 @@ __all__ = [
     "experiment_table",
     "row_tables",
     "statistics_table",
+    "verdict_kind",
 ]
 
 _PLAIN: Mapping[str, Any] = {"title": "", "unit": "", "digits": 3, "scale": 1.0}
@@ -74,7 +75,7 @@ def experiment_table(runs: Sequence[Run], failures: Mapping[str, str]) -> Table:
     rows = []
     for place, run in enumerate(runs):
         results = run.results
-        verdicts = [_verdict_kind(entry["verdict"]) for entry in results["comparison"]]
+        verdicts = [verdict_kind(entry["verdict"]) for entry in results["comparison"]]
         counts = [Cell(str(verdicts.count(kind)), verdicts.count(kind), "number")
                   for kind in _VERDICTS]  # fmt: skip
         seconds = float(results.get("seconds", 0))
@@ -110,7 +111,7 @@ def comparison_table(runs: Sequence[Run], caption: str, with_source: bool = Fals
             title = entry.get("title") or titles.get((group, entry["method"]), fallback)
             obtained = entry["obtained"]
             mean = obtained["mean"] if obtained else None
-            kind = _verdict_kind(entry["verdict"])
+            kind = verdict_kind(entry["verdict"])
             text = number_text(obtained, number)
             text = f"{text} {number['unit']}".strip() if text != "-" else text
             why = entry["verdict"].removeprefix(kind).strip(" ()")
@@ -198,7 +199,8 @@ def _heading(number: Mapping[str, Any]) -> str:
     return f"{number['title']} ({number['unit']})" if number["unit"] else str(number["title"])
 
 
-def _verdict_kind(verdict: str) -> str:
+def verdict_kind(verdict: str) -> str:
+    """Returns the first words of a verdict, one of the four kinds."""
     return next((kind for kind in _VERDICTS if verdict.startswith(kind)), "not comparable")
 
 

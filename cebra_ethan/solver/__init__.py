@@ -1,1 +1,1 @@
-"""To be written."""
+"""Training: solvers, their steps and callbacks, checkpoints, and how well a model fits."""

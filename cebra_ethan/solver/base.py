@@ -255,9 +255,7 @@ class SingleSessionSolver:
 
     def encoder(self, session: int = 0) -> OffsetModel:
         """Returns the model of one session."""
-        if isinstance(self.model, OffsetModel):
-            return self.model
-        return self.model.encoder(session)
+        return self.model if isinstance(self.model, OffsetModel) else self.model.encoder(session)
 
     @property
     def device(self) -> torch.device:

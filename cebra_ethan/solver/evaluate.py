@@ -83,8 +83,10 @@ def _embedded(model: Encoder, loader: ContrastiveLoader) -> Iterator[tuple[Batch
     waiting: list[Batch] = []
     for batch in loader:
         waiting.append(batch)
-        rows = sum(part.numel() for part in (batch.indices.reference, batch.indices.negative))
-        if has_own_windows(batch) or rows * len(waiting) >= _ROWS_AT_ONCE:
+        indices = batch.indices
+        parts = (indices.reference, *indices.positive, indices.negative)
+        num_rows = sum(part.numel() for part in parts) * len(waiting)
+        if has_own_windows(batch) or num_rows >= _ROWS_AT_ONCE:
             yield from zip(waiting, embed_batches(model, waiting), strict=True)
             waiting = []
     if waiting:

@@ -12,6 +12,7 @@ from cebra_ethan.errors import DataError
 from cebra_ethan.models.criterions import FixedCosineInfoNCE, FixedEuclideanInfoNCE, FocalInfoNCE
 from cebra_ethan.models.model import Offset1Model
 from cebra_ethan.models.multisession import MultiSessionModel
+from cebra_ethan.solver import evaluate
 from cebra_ethan.solver.embed import embed
 from cebra_ethan.solver.evaluate import goodness_of_fit, resampling_blocks
 from cebra_ethan.types import Objective, Recording
@@ -56,6 +57,17 @@ def test_training_on_structure_raises_it(num_negatives, labels):
     untrained = _bits(solver, evaluation)
     solver.fit(make_loader(150, 64, **options))
     assert _bits(solver, evaluation) > untrained + 0.4
+
+
+@pytest.mark.parametrize("num_negatives", [None, 5])
+def test_batches_embedded_together_give_what_each_gives_alone(num_negatives, monkeypatch):
+    solver = make_solver(criterion=FixedCosineInfoNCE())
+    loader = make_loader(30, 64, seed=9, num_negatives=num_negatives)
+    found = []
+    for rows in (1, 1_000, 10**9):  # one batch, some, all of them
+        monkeypatch.setattr(evaluate, "_ROWS_AT_ONCE", rows)
+        found.append(_bits(solver, loader))
+    assert found == pytest.approx([found[0]] * 3, rel=1e-5)
 
 
 @pytest.mark.parametrize("criterion", [FixedCosineInfoNCE, FixedEuclideanInfoNCE])
