@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _STEPS_PER_SEARCH = 16  # one search for many steps is faster than many; the numbers are the same
+_ROWS_PER_SEARCH = 1 << 20  # of large batches fewer are drawn ahead, so that memory stays bounded
 
 
 class ContrastiveLoader:
@@ -136,7 +137,9 @@ class ContrastiveLoader:
 
     @property
     def _num_ahead(self) -> int:
-        return _STEPS_PER_SEARCH if self.batch_size is not None else 1
+        if self.batch_size is None:
+            return 1
+        return min(_STEPS_PER_SEARCH, max(1, _ROWS_PER_SEARCH // self.batch_size))
 
     def _make_sampler(self, offset: Offset, device: torch.device | str) -> Sampler:
         return self.dataset.sampler(offset, device)

@@ -32,7 +32,7 @@ from .graph import graph_of
 from .guard import FiniteGuard, NotFiniteError, divergence, holds_numbers
 from .history import History
 from .loss import Additions, check_objectives, total_loss, training_loss
-from .memory import explains_memory
+from .memory import explained_batches, explains_memory
 from .momentum import MomentumQueue
 from .run import Run, own_callbacks, resume_from
 from .signals import Interrupts
@@ -188,7 +188,7 @@ class SingleSessionSolver:
         self.model.train()
         try:
             self._graph = graph_of(self, loader)
-            batches = loader.batches(self.num_steps)
+            batches = explained_batches(loader, self.num_steps)
             self.stop_reason = train(self.step, batches, callbacks, self.num_steps)
             self._read_guard()
         finally:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, TypeVar
 
 import torch
 
+from ..data.loader import ContrastiveLoader
 from ..types import Batch
 
-__all__ = ["explains_memory"]
+__all__ = ["explained_batches", "explains_memory"]
 
 _Step = TypeVar("_Step", bound=Callable[..., Any])
 
@@ -38,6 +39,20 @@ def explains_memory(step: _Step) -> _Step:
     return explained  # type: ignore[return-value]
 
 
+def explained_batches(loader: ContrastiveLoader, start: int) -> Iterator[Batch]:
+    """Yields `loader.batches(start)`, and says likewise when memory runs out in drawing one."""
+    try:
+        yield from loader.batches(start)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        bins = sum(map(len, loader.recordings))
+        raise _class_of(error)(
+            f"drawing a batch must fit into memory; got batch_size={loader.batch_size} of {bins} "
+            f"bins. Choose a smaller batch_size. {_said(error)}"
+        ) from error
+
+
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
@@ -56,14 +71,19 @@ def _message(batch: Batch, error: Exception) -> str:
     windows = rows * (1 + len(batch.indices.positive)) + negative.numel()
     neurons = max(recording.num_neurons for recording in batch.recordings)
     numbers = windows * neurons * batch.offset.span
-    bins, said = sum(map(len, batch.recordings)), str(error).splitlines()
+    bins = sum(map(len, batch.recordings))
     return (
         f"a training step must fit into memory; with batch_size={rows} of {bins} bins it compares "
         f"{rows} x {count} points ({_gib(rows * count)} GiB if the loss needs all similarities at "
         f"once) and embeds up to {windows} windows of {neurons} neurons x {batch.offset.span} "
         f"bins ({_gib(numbers)} GiB). Choose a smaller batch_size, fewer num_negatives or a "
-        f"smaller model. PyTorch says: {said[0] if said else error!r:.300}"
+        f"smaller model. {_said(error)}"
     )
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return f"PyTorch says: {lines[0] if lines else error!r:.300}"
 
 
 def _gib(count: int) -> str:
