@@ -50,7 +50,7 @@ class SyntheticConfig(ExperimentConfig):
         "quick": {
             "num_seeds": 2, "noises": ("poisson", "gaussian"), "noise_seeds": 1,
             "num_mixings": 1, "num_points": 4000, "max_iterations": 500, "pivae_epochs": 30,
-            "lfads_trials": 1, "lfads_epochs": 20,
+            "lfads_trials": 1,
         },
         "paper": {},
     }  # fmt: skip
@@ -65,5 +65,5 @@ class SyntheticConfig(ExperimentConfig):
     test_fraction: float = 0.2
     max_iterations: int = 1000
     pivae_epochs: int = 100
-    lfads_trials: int = 8
-    lfads_epochs: int = 100
+    lfads_trials: int = 4
+    lfads_epochs: int = 40

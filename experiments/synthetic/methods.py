@@ -26,10 +26,10 @@ _LFADS = {
     # Points have no order, so dynamics cannot carry the latent from one to the next: it must come
     # in through inferred inputs, as many as it has dimensions. Short segments then lose nothing.
     "num_inputs": DIMENSIONS,
-    "sequence_length": 10,
+    "sequence_length": 5,
     "overlap": 0,
     "batch_size": 64,
-    "patience": 20,
+    "kl_inputs": 0.05,  # the middle of the range that the search draws from
 }
 
 Points = np.ndarray
