@@ -286,7 +286,7 @@ COMMANDS: dict[str, Command] = {
         examples:
           cebra-ethan data list
           cebra-ethan data list rat-achilles --root data/
-          cebra-ethan data fetch rat-achilles --root data/
+          cebra-ethan data fetch rat-gatsby --root data/
           cebra-ethan data check --root data/
 
         list says what there is, and of named ones everything. fetch downloads what is missing and

@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 TEMPORARY_SUFFIX = ".partial"
+_NUMPY_STOPPED = re.compile(r"\d+ requested and \d+ written")  # all that it says, without a number
 
 
 @contextlib.contextmanager
@@ -65,6 +66,9 @@ def atomic_write(
             _rename_old(target, Path(keep), temporary)
         os.replace(temporary, target)
     except OSError as error:
+        if _NUMPY_STOPPED.fullmatch(str(error)):
+            message = f"{target} must be written whole; {error}. Is the disk full?"
+            raise OSError(message) from error
         if error.filename is None and error.errno is not None:
             raise OSError(error.errno, error.strerror, str(target)) from error
         raise

@@ -77,12 +77,19 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     assert _leftovers(tmp_path) == []
 
 
-def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path):
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        ("file.write(b'n' * 1_000_000)", "File too large"),
+        ("import numpy; numpy.save(file, numpy.zeros(1_000_000))", "Is the disk full?"),
+    ],
+)
+def test_a_full_disk_names_the_file_and_keeps_the_old_one(write, says, tmp_path):
     path = tmp_path / "note.txt"
     path.write_bytes(OLD)
-    script = f"{LOAD}\nwith atomic_write(sys.argv[1]) as file:\n    file.write(b'n' * 1_000_000)\n"
+    script = f"{LOAD}\nwith atomic_write(sys.argv[1]) as file:\n    {write}\n"
     done = subprocess.run(
-        [sys.executable, "-S", "-c", script, str(path)],
+        [sys.executable, "-c", script, str(path)],
         preexec_fn=_limit_file_size,
         capture_output=True,
         text=True,
@@ -90,7 +97,7 @@ def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path):
     )
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("OSError: ")
-    assert "File too large" in last
+    assert says in last
     assert str(path) in last
     assert path.read_bytes() == OLD
     assert _leftovers(tmp_path) == []
