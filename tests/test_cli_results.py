@@ -93,6 +93,18 @@ def test_an_oracle_says_so_and_negative_activity_has_no_counts(tmp_path, capsys)
     assert not _info("umap").labels_at_inference
 
 
+def test_a_missing_extra_is_said_before_anything_is_trained(rat, tmp_path, capsys, monkeypatch):
+    words = ["--labels", "position", "--methods", "cebra,umap", "--max-iterations", "100000000"]
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.util.find_spec", lambda name: None)
+        code = main(["compare", str(rat), *words, "--out", str(tmp_path / "run")])
+    assert code == 2
+    assert 'umap is needed here and not installed; run: pip install "cebra-ethan[baselines]"' in (
+        capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_data_is_listed_and_checked(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CEBRA_ETHAN_DATA", raising=False)
     assert main(["data", "list"]) == 0

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 
 from ..errors import InvalidParameterError
+from ..utils.optional import require_installed
 
 __all__ = ["Baseline", "Row", "Use"]
 
@@ -43,6 +44,7 @@ class Row:
         labels: When the method reads labels.
         transductive: Whether the points of the data that it was fitted to are part of what is
             learned, so that `fit_transform` differs from `transform` of the same bins.
+        needs: A module of the extra `baselines`, or `None`.
 
     Raises:
         InvalidParameterError: If `labels` is not one of the uses.
@@ -58,6 +60,7 @@ class Row:
     build: Callable[..., Baseline]
     labels: Use = "never"
     transductive: bool = False
+    needs: str | None = None
 
     def __post_init__(self) -> None:
         if self.labels not in get_args(Use):
@@ -69,3 +72,8 @@ class Row:
     def __call__(self, **params: Any) -> Baseline:
         """Returns the method with these parameters, the others as the row has them."""
         return self.build(**params)
+
+    def require(self) -> None:
+        """Raises `MissingDependencyError` where the method could not be fitted."""
+        if self.needs is not None:
+            require_installed(self.needs, "baselines")

@@ -19,8 +19,8 @@ _conv_pivae = partial(PiVAE, window_bins=10, batch_size=200, learning_rate=2.5e-
 BASELINES: Mapping[str, Row] = MappingProxyType(
     {
         "pca": Row(PCA),
-        "t-sne": Row(TSNE, transductive=True),
-        "umap": Row(UMAP, transductive=True),
+        "t-sne": Row(TSNE, transductive=True, needs="openTSNE"),
+        "umap": Row(UMAP, transductive=True, needs="umap"),
         "vae": Row(partial(PiVAE, label_prior=False, inference="neural")),
         "pi-vae": Row(PiVAE, labels="fit and transform"),
         "pi-vae-without-labels": Row(partial(PiVAE, inference="neural"), labels="fit"),

@@ -76,6 +76,7 @@ def method_names(words: Sequence[str]) -> list[str]:
 
     Raises:
         InvalidParameterError: If one is not known.
+        MissingDependencyError: If one cannot run here.
 
     Example:
         >>> method_names(["cebra,pca", "umap"])
@@ -86,6 +87,8 @@ def method_names(words: Sequence[str]) -> list[str]:
         if name not in _OURS and name not in BASELINES:
             known = ", ".join([*_OURS, *BASELINES])
             raise InvalidParameterError(f"--methods must be of {known}; got {name!r}.")
+        if name in BASELINES:
+            BASELINES[name].require()
     return list(dict.fromkeys(names))
 
 

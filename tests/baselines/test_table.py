@@ -28,7 +28,7 @@ def make(name, **params):
 @pytest.fixture(autouse=True)
 def _optional(request):
     if hasattr(request.node, "callspec"):
-        module = {"t-sne": "openTSNE", "umap": "umap"}.get(request.node.callspec.params["name"])
+        module = BASELINES[request.node.callspec.params["name"]].needs
         if module and find_spec(module) is None:
             pytest.skip(f"needs {module}: the extra `baselines`")
 
