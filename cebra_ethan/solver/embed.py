@@ -14,7 +14,7 @@ from torch import Tensor
 from ..models.base import OffsetModel
 from ..models.multisession import Encoder
 from ..types import Batch
-from .stretches import embed_stretches, lay_out, stretches_pay
+from .stretches import embed_stretches, stretches_pay
 
 __all__ = ["Embedded", "embed", "embed_batches", "embed_parts", "has_own_windows", "transform"]
 
@@ -85,9 +85,8 @@ def _embed_distinct(
 def _embed_session(
     model: OffsetModel, batch: Batch, rows: Int[Tensor, " rows"], session: int
 ) -> Float[Tensor, "rows dims"]:
-    starts = lay_out(rows, model.offset.span)
-    if not has_own_windows(batch) and stretches_pay(model, starts):
-        return embed_stretches(model, batch.recordings[session].neural, rows, starts)
+    if not has_own_windows(batch) and stretches_pay(model, rows):
+        return embed_stretches(model, batch.recordings[session].neural, rows)
     alone: Tensor = model(batch.windows(rows, session)).squeeze(-1)
     return alone
 

@@ -4,10 +4,11 @@ Drawn bins in ascending order, `r_0 < r_1 < ...`, have windows of `span` bins. W
 `min(r_{i+1} - r_i, span)` bins to those before it. Laid out so, one after the other, all windows
 take `S` bins, and window `i` begins at the sum of the steps before it. A convolution over these
 `S` bins holds the embedding of every window at its beginning; what it computes across the seam of
-two windows that do not overlap is not used. Where `S` is much less than the bins of all windows
-(large batches, wide windows, short recordings) this saves most of the arithmetic; where windows
-lie far apart, each layer of a separate window has less and less to compute and is cheaper. The
-cheaper of both is taken, by a count of multiplications.
+two windows that do not overlap is not used. Behind each layer a window is narrower, so it shares
+less with its neighbours: what no window needs any more is taken out there. Where `S` is much less
+than the bins of all windows (large batches, wide windows, short recordings) this saves most of
+the arithmetic; where windows lie far apart, nothing is shared and separate windows need no
+gathering. The cheaper of both is taken, by a count of multiplications.
 """
 
 from __future__ import annotations
@@ -21,27 +22,30 @@ from ..models.base import OffsetModel, has_dropout
 __all__ = ["embed_stretches", "lay_out", "stretches_pay"]
 
 _ACTIVATION = 64  # an activation takes the time of about this many multiplications
+_GATHERING = 1.2  # how much longer stretches take than their arithmetic
+_WORTH_KEEPING = 0.85  # of the bins; to take fewer than the others out costs more than it saves
 
 
-def stretches_pay(model: OffsetModel, starts: Int[Tensor, " rows"]) -> bool:
+def stretches_pay(model: OffsetModel, rows: Int[Tensor, " rows"]) -> bool:
     """Returns whether one pass over stretches is cheaper than separate windows.
 
     Args:
         model: The encoder.
-        starts: Where each window begins in the stretches, see `lay_out`.
+        rows: Distinct bins, ascending.
     """
     if not model.shift_equivariant or model.resample_factor > 1:
         return False
     if model.training and has_dropout(model):  # which is drawn for each window
         return False
-    separate, together, left = 0, 0, model.offset.span
+    separate, together, left = 0.0, 0.0, model.offset.span
+    steps = rows.diff()
     for layer in model.modules():
         if isinstance(layer, nn.Conv1d):
             left -= layer.kernel_size[0] - 1
             work = layer.weight.numel() + _ACTIVATION * layer.out_channels
-            separate, together = separate + work * left, together + work
-    num_bins = int(starts[-1]) + model.offset.span
-    return num_bins * together < len(starts) * separate
+            separate += work * left * len(rows)
+            together += work * (int(steps.clamp(max=left).sum()) + left)
+    return _GATHERING * together < separate
 
 
 def lay_out(rows: Int[Tensor, " rows"], span: int) -> Int[Tensor, " rows"]:
@@ -60,10 +64,7 @@ def lay_out(rows: Int[Tensor, " rows"], span: int) -> Int[Tensor, " rows"]:
 
 
 def embed_stretches(
-    model: OffsetModel,
-    neural: Float[Tensor, "time neurons"],
-    rows: Int[Tensor, " rows"],
-    starts: Int[Tensor, " rows"],
+    model: OffsetModel, neural: Float[Tensor, "time neurons"], rows: Int[Tensor, " rows"]
 ) -> Float[Tensor, "rows dims"]:
     """Returns the embedding of the window of each row, see above.
 
@@ -71,15 +72,30 @@ def embed_stretches(
         model: A shift-equivariant encoder.
         neural: Activity `(T, N)`.
         rows: Distinct bins, ascending, whose windows lie inside the recording.
-        starts: From `lay_out`.
     """
     span, first = model.offset.span, int(rows[0]) - model.offset.left
-    num_bins = int(starts[-1]) + span
-    if num_bins == int(rows[-1]) - int(rows[0]) + span:  # one stretch: nothing to gather
-        part = neural[first : first + num_bins]
+    starts = lay_out(rows, span)
+    place = torch.arange(int(starts[-1]) + span)
+    window = torch.searchsorted(starts, place, right=True) - 1
+    inside = place - starts[window]  # how far behind the beginning of the last window
+    if len(place) == int(rows[-1]) - int(rows[0]) + span:  # one stretch: nothing to gather
+        part = neural[first : first + len(place)]
     else:
-        place = torch.arange(num_bins)
-        window = torch.searchsorted(starts, place, right=True) - 1
-        part = neural.index_select(0, rows[window] - model.offset.left + place - starts[window])
-    points: Tensor = model(part[:, None].permute(1, 2, 0))[0].T
-    return points.index_select(0, starts)
+        part = neural.index_select(0, rows[window] - model.offset.left + inside)
+    points, left = part[:, None].permute(1, 2, 0), span
+    for layer in model.net if type(model).forward is OffsetModel.forward else [model]:
+        fewer = layer(points)
+        left -= points.shape[2] - fewer.shape[2]
+        points, inside = _needed(fewer, inside[: fewer.shape[2]], left)
+    return points[0].T
+
+
+def _needed(
+    points: Float[Tensor, "1 channels bins"], inside: Int[Tensor, " bins"], left: int
+) -> tuple[Float[Tensor, "1 channels fewer"], Int[Tensor, " fewer"]]:
+    """Takes out the bins that no window of `left` bins holds, if they are many or the last."""
+    kept = (inside < left).nonzero()[:, 0]
+    if len(kept) == len(inside) or (left > 1 and len(kept) > _WORTH_KEEPING * len(inside)):
+        return points, inside
+    memory = points.permute(2, 0, 1).index_select(0, kept)
+    return memory.permute(1, 2, 0), inside[kept]

@@ -10,7 +10,8 @@ from cebra_ethan.models.convolution import offset_layers, offset_model
 from cebra_ethan.models.layers import Conv1d, Normalize, PaddedSkip, Pointwise, Skip, Thin
 from cebra_ethan.models.model import resolve_model
 
-SHAPES = [(7, 5, 4, 10, 2), (6, 4, 4, 9, 3), (5, 4, 3, 3, 3), (1, 5, 4, 60, 2), (3, 5, 2, 4, 1)]
+SHAPES = [(7, 5, 4, 10, 2), (6, 4, 4, 9, 3), (5, 4, 3, 3, 3), (1, 5, 4, 60, 2), (3, 5, 2, 4, 1),
+          (7, 5, 20, 10, 3)]  # fmt: skip
 
 
 def time_major(*shape):
@@ -44,8 +45,9 @@ def test_convolution_and_its_gradients_equal_torch(
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
 
 
-def test_convolution_equals_torch_in_single_precision():
-    layer = Conv1d(120, 32, 2)
+@pytest.mark.parametrize("outputs", [3, 32])
+def test_convolution_equals_torch_in_single_precision(outputs):
+    layer = Conv1d(120, outputs, 2)
     x = torch.randn(10, 64, 120).permute(1, 2, 0)
     torch.testing.assert_close(
         layer(x), F.conv1d(x, layer.weight, layer.bias), rtol=1e-6, atol=3e-6

@@ -39,7 +39,7 @@ def test_stretches_equal_windows(name, kind):
     )
     direction = torch.randn(len(rows), 3, dtype=torch.float64)
     expected = model(windows).squeeze(2)
-    found = embed_stretches(model, neural, rows, lay_out(rows, model.offset.span))
+    found = embed_stretches(model, neural, rows)
     weights = list(model.parameters())
     gradients = [
         torch.autograd.grad((points * direction).sum(), weights) for points in (found, expected)
@@ -57,15 +57,14 @@ def test_overlapping_windows_share_their_bins():
 def test_crowded_windows_pay_and_lonely_ones_do_not(name):
     model = resolve_model(name)(20, 8, 3)
     span = model.offset.span
-    assert stretches_pay(model, lay_out(torch.arange(1000), span))
-    assert not stretches_pay(model, lay_out(torch.arange(0, 1000 * span, span), span))
+    assert stretches_pay(model, torch.arange(1000))
+    assert not stretches_pay(model, torch.arange(0, 1000 * span, span))
 
 
 def test_what_is_drawn_for_each_window_stays_with_its_window():
     model = resolve_model("offset36-model-dropout")(20, 8, 3).train()
-    starts = lay_out(torch.arange(1000), 36)
-    assert not stretches_pay(model, starts)
-    assert stretches_pay(model.eval(), starts)
+    assert not stretches_pay(model, torch.arange(1000))
+    assert stretches_pay(model.eval(), torch.arange(1000))
 
 
 @pytest.mark.parametrize("name", ["offset10-model", "offset36-model"])
