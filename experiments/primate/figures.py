@@ -217,7 +217,8 @@ def _embeddings(config: PrimateConfig, done: Done, rows: Rows) -> Canvas | None:
 
 def _trajectories(config: PrimateConfig, done: Done, rows: Rows) -> Canvas | None:
     small = f"behavior-{min(config.dimensions)}"
-    tried = [(g, m) for g in ("direction-all", "active-passive") for m in (small, "time")]
+    # What learns active or passive alone draws all paths of a kind into one point.
+    tried = [("direction-all", small), ("direction-all", "time"), ("active-passive", "time")]
     found = [pair for pair in tried if "embedding" in _arrays(done, *pair)]
     if not found:
         return None
