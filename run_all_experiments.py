@@ -25,6 +25,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cebra_ethan.datasets.files import data_root
 from cebra_ethan.errors import CebraError
 from cebra_ethan.report import build_report
 from cebra_ethan.report.numbers import duration_text
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         options = _parser().parse_args(arguments)
+        if options.data_root is not None or options.source == "real":
+            data_root(options.data_root)  # which must be there
         out = Path(options.out or ROOT / "runs" / f"all-{time.strftime('%Y%m%d-%H%M%S')}")
         out.mkdir(parents=True, exist_ok=True)
     except (UsageError, OSError) as error:
@@ -162,8 +165,12 @@ def _run_one(
         running.add(process)
         code = process.wait()
         running.discard(process)
-    reason = _last_line(log) if code else ""
+    reason = f"{_last_line(log)} ({_ending(code)})" if code else ""
     return Ended(name, folder, code, time.perf_counter() - start, reason)
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code > 0 else f"ended by signal {-code}"
 
 
 def _last_line(log: Path) -> str:

@@ -52,7 +52,7 @@ def open_run_folder(
         The folder; what a killed run left half written in it is swept.
 
     Raises:
-        FileExistsError: If `out` is a file, or holds a run with other settings.
+        FileExistsError: If `out` is a file, or holds other files or a run with other settings.
     """
     if out is None:
         out = Path("runs") / f"{experiment}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -78,6 +78,12 @@ def open_run_folder(
     folder.mkdir(parents=True, exist_ok=True)
     for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
         sweep_temporary(place)
+    is_run = present.exists() or (folder / "parts").exists()
+    if not is_run and any(folder.iterdir()):
+        raise FileExistsError(
+            f"the run folder must be new, empty, or hold a run; {folder} holds other files. "
+            "Choose another --out."
+        )
     write_yaml(present, settings)
     return folder
 

@@ -65,6 +65,13 @@ def test_a_comparison_becomes_a_page(compared, tmp_path, capsys):
     assert "add --overwrite" in capsys.readouterr().err
 
 
+def test_info_knows_a_folder_of_results(compared, capsys):
+    assert main(["info", str(compared)]) == 0
+    said = capsys.readouterr().out
+    assert "Methods on rat.npz" in said
+    assert f"cebra-ethan report {compared} --out page.html" in said
+
+
 def test_the_same_command_gives_the_same_numbers(rat, compared, tmp_path, capsys):
     config = compared / "config.yaml"
     again = tmp_path / "again"
@@ -113,7 +120,9 @@ def test_data_is_listed_and_checked(tmp_path, capsys, monkeypatch):
     assert main(["data", "list", "rat-achilles"]) == 0
     assert "licence" in capsys.readouterr().out
     assert main(["data", "check", "--root", str(tmp_path)]) == 0
-    assert "No recording is on disk" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"No recording is in {tmp_path}.\n"
+    assert main(["data", "check", "--root", str(tmp_path / "missing")]) == 2
+    assert "missing does not. Correct root= (--data-root, --root)" in capsys.readouterr().err
     assert main(["data", "check", "rat-simulated"]) == 0
     assert capsys.readouterr().out == "rat-simulated: simulated, no file\n"
     (tmp_path / "rat_hippocampus").mkdir()

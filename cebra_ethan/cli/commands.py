@@ -24,6 +24,7 @@ from ..data.split import time_split
 from ..errors import CebraError, InvalidParameterError
 from ..estimator import CEBRA
 from ..models.model import MODELS, resolve_offset
+from ..report.folders import read_run as read_results
 from ..types import Recording
 from ..utils.files import atomic_write
 from .folders import (
@@ -133,6 +134,9 @@ def run_info(options: SimpleNamespace) -> Iterator[str]:
     path = Path(options.path)
     if not path.exists():
         raise FileNotFoundError(2, "no such file or folder", str(path))
+    if path.is_dir() and (path / "results.json").is_file():
+        yield from _about_results(path)
+        return
     with checkpoint_path(options.path).open("rb") as file:
         is_checkpoint = file.read(8) == b"CEBRAETH"
     if is_checkpoint or path.is_dir():
@@ -143,7 +147,7 @@ def run_info(options: SimpleNamespace) -> Iterator[str]:
         yield f"{path}: an archive of {len(arrays)} arrays"
         yield from (f"  {name}  {shape}" for name, shape in arrays.items())
     options.recording = options.path
-    recording = _with_all_labels(options)
+    recording, by_columns = _with_all_labels(options)
     yield f"{path}: a recording of {len(recording)} time bins, {recording.num_neurons} neurons"
     if recording.bin_s:
         seconds = recording.bin_s * len(recording)
@@ -151,7 +155,8 @@ def run_info(options: SimpleNamespace) -> Iterator[str]:
     if recording.trial is not None:
         yield f"  {len(recording.segments)} trials"
     for name, label in recording.labels.items():
-        yield f"  label {name}: {label_text(label)}"
+        how = f" (integers: --labels {name} --continuous {name})" if name in by_columns else ""
+        yield f"  label {name}: {label_text(label)}{how}"
     if recording.source and recording.source != str(path):
         yield f"  source: {recording.source}"
 
@@ -260,12 +265,12 @@ def _as_trained(
             setattr(options, key, config.get(key))
 
 
-def _with_all_labels(options: SimpleNamespace) -> Recording:
-    """Returns a recording with whatever in its file can be a label."""
+def _with_all_labels(options: SimpleNamespace) -> tuple[Recording, list[str]]:
+    """Returns a recording with whatever in its file can be a label; which only as numbers."""
     recording = read_recording(options)
     if recording.labels:
-        return recording
-    labels = {}
+        return recording, []
+    labels, by_columns = {}, []
     for name in contents(Path(options.path)):
         for numbers in ([], [name]):
             options.labels, options.continuous = [name], numbers
@@ -273,8 +278,16 @@ def _with_all_labels(options: SimpleNamespace) -> Recording:
                 label = read_recording(options).labels[name]
                 if label.values.shape != recording.neural.shape:  # the activity itself
                     labels[name] = label
+                    by_columns += numbers
                 break
-    return replace(recording, labels=labels)
+    return replace(recording, labels=labels), by_columns
+
+
+def _about_results(path: Path) -> Iterator[str]:
+    results = read_results(path).results
+    yield f"{path}: results of {results['title']!r}, {results['source']} data"
+    yield f"  {len(results['rows'])} rows"
+    yield f"A page of them: cebra-ethan report {path} --out page.html"
 
 
 def _about_checkpoint(path: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 from ..datasets import check, describe, fetch, list_datasets
+from ..datasets.files import data_root
 from ..errors import DataIntegrityError, InvalidParameterError
 
 __all__ = ["run_data"]
@@ -50,11 +51,12 @@ def _fetch(options: SimpleNamespace) -> Iterator[str]:
 
 
 def _check(options: SimpleNamespace) -> Iterator[str]:
-    chosen = options.names or [
-        name for name in list_datasets() if describe(name, options.root).present
-    ]
+    chosen = options.names
     if not chosen:
-        yield "No recording is on disk; --root or CEBRA_ETHAN_DATA says where to look."
+        root = data_root(options.root)
+        chosen = [name for name in list_datasets() if describe(name, root).present]
+        if not chosen:
+            yield f"No recording is in {root}."
     damaged = []
     for name in chosen:
         states = check(name, options.root)

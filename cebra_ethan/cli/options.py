@@ -248,7 +248,7 @@ COMMANDS: dict[str, Command] = {
         """
         examples:
           cebra-ethan compare rat.npz --labels position --methods cebra,cebra-time,pca,umap
-          cebra-ethan compare rat.npz --labels position direction --methods cebra pca \\
+          cebra-ethan compare rat.npz --labels position --methods cebra pca \\
               --seeds 3 --max-iterations 2000 --out comparison/
           cebra-ethan report comparison/ --out comparison.html
 

@@ -99,7 +99,7 @@ def _read(
         return read(path, **given)
     except CebraError as error:
         if "categorical" in str(error) and not numbers:
-            hint = f"{error} --continuous NAME compares its columns as numbers."
+            hint = f"{error} On the command line: --continuous NAME, beside --labels NAME."
             raise DataError(hint) from None
         if not numbers or Path(path).suffix.lower() not in READERS:
             raise

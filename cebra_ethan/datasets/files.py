@@ -55,14 +55,14 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     if not chosen:
         raise FileNotFoundError(
             "a recording needs its data folder; root is None and the environment variable "
-            f"{DATA_VARIABLE} is not set. Pass root=, set {DATA_VARIABLE}, or use a simulated "
-            "dataset such as 'rat-simulated'."
+            f"{DATA_VARIABLE} is not set. Pass root= (--data-root, --root), set "
+            f"{DATA_VARIABLE}, or use a simulated dataset such as 'rat-simulated'."
         )
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"the data folder must exist; {folder} does not. "
-            f"Correct root= or the environment variable {DATA_VARIABLE}."
+            f"Correct root= (--data-root, --root) or the environment variable {DATA_VARIABLE}."
         )
     return folder
 

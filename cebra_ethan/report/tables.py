@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +104,9 @@ def comparison_table(runs: Sequence[Run], caption: str, with_source: bool = Fals
     for place, run in enumerate(runs):
         titles = {(row["group"], row["method"]): row["title"] for row in run.results["rows"]}
         groups = {row["method"]: row["group"] for row in reversed(run.results["rows"])}
-        names = {row["method"]: row["title"] for row in run.results["rows"]}
+        every = {(row["method"], row["title"]) for row in run.results["rows"]}
+        counts = Counter(method for method, _ in every)
+        names = {method: title for method, title in every if counts[method] == 1}
         for number_place, entry in enumerate(run.results["comparison"]):
             number = {**_PLAIN, **run.results["numbers"].get(entry["number"], {})}
             group = entry.get("group") or groups.get(entry["method"], "")

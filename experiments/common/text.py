@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cebra_ethan.report.numbers import cell_text, duration_text, number_text, published_text
+from experiments.common.verdicts import tolerance
 from utils import table
 
 __all__ = ["comparison_lines", "row_table", "text_report"]
@@ -68,10 +69,14 @@ def comparison_lines(results: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"  {name}: {number_text(entry['obtained'], number)} beside "
             f"{published_text(entry, number)} "
-            f"({entry['source']}): {entry['verdict']}"
+            f"({entry['source']}): {entry['verdict']}, tolerance {_tolerance(entry, number)}"
         )
     reasons = ", ".join(f"{others.count(why)} {why}" for why in dict.fromkeys(others))
     return [*lines, f"  {reasons}"] if reasons else lines
+
+
+def _tolerance(entry: Mapping[str, Any], number: Mapping[str, Any]) -> str:
+    return f"{tolerance(entry) * number['scale']:.{number['digits']}f}"
 
 
 def _statistic(entry: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["VERDICTS", "compare", "read_expected", "verdict"]
+__all__ = ["VERDICTS", "compare", "read_expected", "tolerance", "verdict"]
 
 VERDICTS = ("reproduced", "better", "worse", "not comparable")
 
@@ -96,10 +96,15 @@ def verdict(
     if obtained is None or obtained.get("mean") is None:
         return "not comparable (not run)"
     difference = obtained["mean"] - entry["value"]
-    allowed = entry.get("absolute_tolerance", abs(entry["value"]) * entry.get("tolerance", 0))
-    if abs(difference) <= allowed:
+    if abs(difference) <= tolerance(entry):
         return "reproduced"
     return "better" if (difference > 0) == (entry["better"] == "higher") else "worse"
+
+
+def tolerance(entry: Mapping[str, Any]) -> float:
+    """Returns how far an expected number may be missed."""
+    relative = abs(entry["value"]) * entry.get("tolerance", 0)
+    return float(entry.get("absolute_tolerance", relative))
 
 
 def _find(rows: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> Mapping[str, Any] | None:

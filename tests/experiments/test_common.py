@@ -332,10 +332,12 @@ def test_all_run_together(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr()
     assert "complete" in said.out
     assert "nowhere failed:" in said.err
-    assert "No module named 'experiments.nowhere'" in said.err
+    assert "No module named 'experiments.nowhere') (exit code 1)" in said.err
     page = (tmp_path / "all" / "report.html").read_text(encoding="utf-8")
     assert "A toy" in page
     assert "No module named &#39;experiments.nowhere&#39;" in page
     assert run_all_experiments.main(["--only", "mars"]) == 2
     assert "invalid choice: 'mars'" in capsys.readouterr().err
+    assert run_all_experiments.main(["--data-root", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere does not. Correct root= (--data-root" in capsys.readouterr().err
     assert os.environ.get("OMP_NUM_THREADS") == "1"
