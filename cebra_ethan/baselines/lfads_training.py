@@ -118,7 +118,9 @@ class LFADSTraining:
         draws = torch.Generator().manual_seed(derive_seed(seed, Streams.VALIDATION))
         self.hidden = (torch.rand(neural.shape, generator=draws) < held_out).to(neural.device)
         self.noise = torch.Generator(neural.device)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+        self.optimizer = torch.optim.Adam(
+            network.parameters(), lr=settings.learning_rate, fused=True
+        )
         self.use(settings)
         mean = neural.mean(dim=0).clamp(min=_LEAST_RATE)
         network.fitted_to(mean.log())
