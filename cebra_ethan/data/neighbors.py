@@ -67,7 +67,9 @@ class NearestLabel:
         period: Float[Tensor, " columns"],
         ties: Ties = "uniform",
     ) -> None:
-        labels = _wrap(labels, period)
+        self.is_circular = bool((period > 0).any())
+        if self.is_circular:
+            labels = _wrap(labels, period)
         order, start, count = _group_equal_rows(labels)
         self.rows = rows[order]  # bins, those of one distinct label side by side
         self.start, self.count = start, count
@@ -78,7 +80,8 @@ class NearestLabel:
         if columns == 1:
             self._search = self._sorted
         elif columns <= TREE_COLUMNS and labels.device.type == "cpu":
-            self._tree = cKDTree(self.distinct.numpy(), boxsize=period.numpy())
+            box = period.numpy() if self.is_circular else None  # which costs a copy, and time
+            self._tree = cKDTree(self.distinct.numpy(), boxsize=box)
             self._search = self._nearest_in_tree
         else:
             self._search = self._brute
@@ -100,7 +103,7 @@ class NearestLabel:
 
     def label(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
         """Returns the nearest row of `distinct` for each query."""
-        return self._search(_wrap(query, self.period))
+        return self._search(_wrap(query, self.period) if self.is_circular else query)
 
     def draw(
         self, label: Int[Tensor, " queries"], chance: Float[Tensor, " queries"]
@@ -129,13 +132,12 @@ class NearestLabel:
         return torch.from_numpy(found.astype(np.int64, copy=False))
 
     def _brute(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
-        circular = bool((self.period > 0).any())
-        width = query.shape[1] if circular else 1
+        width = query.shape[1] if self.is_circular else 1
         size = _BLOCK_ELEMENTS if query.device.type == "cpu" else _BLOCK_ON_DEVICE
         block = max(1, size // (len(self.distinct) * width))
         found = []
         for part in query.split(block):
-            if circular:
+            if self.is_circular:
                 gap = part[:, None] - self.distinct
                 turn = torch.where(self.period > 0, self.period, torch.inf)
                 gap = torch.minimum(gap.abs(), turn - gap.abs())
