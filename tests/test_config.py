@@ -79,7 +79,7 @@ def test_a_run_folder_is_only_finished_with_its_own_settings(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match="is a file"):
         open_run_folder("hippocampus", config, tmp_path / "file")
-    with pytest.raises(FileExistsError, match="new, empty, or hold a run; .* holds other files"):
+    with pytest.raises(FileExistsError, match=r"new, empty, or hold a run; .* holds other files"):
         open_run_folder("hippocampus", config, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "run"]
 
