@@ -55,7 +55,7 @@ EXPERIMENT = Experiment(
     expected=EXPECTED,
     simulated="the paper's own simulation, of which every constant is known, with another draw of "
     "the random mixing",
-    core_minutes={"smoke": 0.3, "quick": 5, "paper": 600},
+    core_minutes={"smoke": 0.3, "quick": 5, "paper": 400},
     recordings=lambda config: [activity(config, noise) for noise in config.noises],
     waived={"shifted": "the points have no order, so that a shift is one more permutation"},
 )
