@@ -30,7 +30,12 @@ from cebra_ethan.errors import CebraError
 from cebra_ethan.report import build_report
 from cebra_ethan.report.numbers import duration_text
 from config import EXPERIMENTS
-from experiments.common.command import CommandParser, UsageError, add_options
+from experiments.common.command import (
+    CommandParser,
+    UsageError,
+    add_options,
+    end_as_if_interrupted,
+)
 from experiments.common.verdicts import VERDICTS
 from utils import table
 
@@ -66,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 if an experiment or the report failed; 2 for a mistake of the user; 130 when
         interrupted.
     """
+    if arguments is None:
+        end_as_if_interrupted()
     try:
         options = _parser().parse_args(arguments)
         if options.data_root is not None or options.source == "real":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from experiments.common.experiment import Experiment, PartsFailed
 from experiments.common.parts import num_cores
 from utils import open_run_folder, read_json
 
-__all__ = ["CommandParser", "UsageError", "add_options", "main"]
+__all__ = ["CommandParser", "UsageError", "add_options", "end_as_if_interrupted", "main"]
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -37,6 +38,8 @@ def main(experiment: Experiment, description: str, arguments: Sequence[str] | No
         0; 1 if a part failed; 2 for a mistake of the user; 130 when interrupted.
     """
     name = experiment.name
+    if arguments is None:
+        end_as_if_interrupted()
     try:
         options = _parser(experiment, description).parse_args(arguments)
         config = experiment.config.from_preset(options.preset, **_changes(options))
@@ -57,6 +60,11 @@ def main(experiment: Experiment, description: str, arguments: Sequence[str] | No
                          INTERRUPTED)  # fmt: skip
     print(experiment.text(read_json(folder / "results.json"), folder))
     return 0
+
+
+def end_as_if_interrupted() -> None:
+    """Makes SIGTERM end the program like Ctrl-C, so that its processes end with it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def expected_time(experiment: Experiment, config: Any, folder: Path, jobs: int) -> str:

@@ -84,6 +84,43 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, done):
     assert not list(out.rglob("*.partial"))
 
 
+SLEEPING = (
+    "import sys; from experiments.common import command; import tests.experiments.toy as toy;"
+    "toy.ToyConfig.PRESETS['smoke']['seconds'] = 60; sys.exit(command.main(toy.EXPERIMENT, ''))"
+)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_whoever_ends_a_run_ends_its_processes(sent, tmp_path):
+    words = ["--preset", "smoke", "--jobs", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPING, *words],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "ran.txt").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(sent)
+    said = process.communicate(timeout=40)[1]
+    assert process.returncode == 130
+    assert "toy: interrupted; the same command with the same --out goes on" in said
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _is_alive(process.pid):
+        time.sleep(0.1)
+    assert not _is_alive(process.pid)
+
+
+def _is_alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_failing_part_leaves_the_others_and_is_named(tmp_path, config):
     out = tmp_path / "run"
     broken = dataclasses.replace(config, broken="rat one-behavior-1")
