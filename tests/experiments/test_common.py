@@ -99,6 +99,7 @@ def test_whoever_ends_a_run_ends_its_processes(sent, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_notice_interrupts,
     )
     while not (tmp_path / "ran.txt").exists():
         assert process.poll() is None
@@ -111,6 +112,10 @@ def test_whoever_ends_a_run_ends_its_processes(sent, tmp_path):
     while time.monotonic() < deadline and _is_alive(process.pid):
         time.sleep(0.1)
     assert not _is_alive(process.pid)
+
+
+def _notice_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell in the background ignores
 
 
 def _is_alive(group):

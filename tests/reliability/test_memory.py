@@ -135,5 +135,5 @@ def test_row43_for_real():
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"RuntimeError \| .*batch_size=4000000 of 300 bins", done.stdout)
-    assert "can't allocate memory" in done.stdout
+    assert re.search("can't allocate memory|bad_alloc", done.stdout)
     assert done.stdout.endswith("lives on\n")
