@@ -64,7 +64,7 @@ def test_row43_it_is_said_how_large_the_step_was(kind, monkeypatch, tmp_path):
     assert caught.value.__cause__ is error
     message = str(caught.value)
     assert "batch_size=32 of 300 bins" in message
-    assert "32 x 32 points" in message
+    assert "32 x 32 points (3.81e-06 GiB" in message
     assert "96 windows of 6 neurons x 1 bins" in message
     assert "smaller batch_size" in message
     assert (str(error) or "MemoryError")[:60] in message
