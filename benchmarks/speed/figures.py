@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .libraries import CEBRA, OURS
-from .rows import CURVES, ROWS
+from .rows import ROWS, points_of
 
 __all__ = ["draw_all"]
 
@@ -81,8 +81,7 @@ def _ratios(found: dict[str, dict[str, Any]], path: Path) -> tuple[Path, str] | 
 
 def _curve(found: dict[str, dict[str, Any]], curve: str, path: Path) -> tuple[Path, str] | None:
     """Draws time per step and memory against one number."""
-    points = [(row.x, found[row.name]) for row in CURVES
-              if row.curve == curve and row.name in found]  # fmt: skip
+    points = [(row.x, found[row.name]) for row in points_of(curve) if row.name in found]
     if not points:
         return None
     figure, axes = _figure(2)

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and its figures, from the JSON files of the rows."""
+"""docs/benchmarks.md, its figures and docs/benchmarks.json, from the JSON files of the rows."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from .figures import draw_all
 from .libraries import CEBRA, OURS
-from .rows import CURVES, ROWS, Row
+from .rows import CURVE_NAMES, ROWS, Row, points_of
 
 __all__ = ["BEGIN", "END", "read_results", "write_report"]
 
@@ -20,7 +20,8 @@ _HEAD = """# Speed and memory beside `cebra` 0.6.1
 
 `make bench` sets up `.venv-bench` with both libraries, measures every row and writes this page;
 `make bench ROW=2` measures one row again (`ROW=length`, `batch`, `neurons`, `sessions`: a curve).
-How it is done:
+All numbers, block by block, are in [benchmarks.json](benchmarks.json); what is measured again
+takes the place of what stood there. How it is done:
 
 - Each library runs in a process of its own, the same simulated recording in both. The two take
   turns, block by block, with the same number of threads; the other one waits meanwhile. A block
@@ -43,14 +44,18 @@ How it is done:
 def write_report(results: Path, docs: Path) -> Path:
     """Writes the page and its figures; text after the generated part stays as it is.
 
+    What was published and is not measured anew stays, in `benchmarks.json` and on the page.
+
     Args:
         results: Folder of JSON files.
-        docs: Where `benchmarks.md` and `images/` are.
+        docs: Where `benchmarks.md`, `benchmarks.json` and `images/` are.
 
     Returns:
         The page.
     """
-    found = read_results(results)
+    published = docs / "benchmarks.json"
+    found = json.loads(published.read_text()) if published.exists() else {}
+    found = dict(sorted({**found, **read_results(results)}.items()))
     figures = draw_all(found, docs / "images")
     places = _places(found)
     parts = [
@@ -74,6 +79,8 @@ def write_report(results: Path, docs: Path) -> Path:
     page = docs / "benchmarks.md"
     kept = page.read_text(encoding="utf-8").partition(END)[2] if page.exists() else "\n"
     docs.mkdir(parents=True, exist_ok=True)
+    lines = [f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found.items()]
+    published.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     page.write_text(f"{BEGIN}\n" + "\n".join(parts) + f"\n{END}{kept}", encoding="utf-8")
     return page
 
@@ -231,7 +238,7 @@ def _curves(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
         "| curve | at | cebra | CEBRA-Ethan | ratio | memory: cebra, ours (x input) | where |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in CURVES:
+    for row in (point for name in CURVE_NAMES for point in points_of(name)):
         result = found.get(row.name)
         if result is None:
             lines.append(f"| {row.curve} | {row.x:,} | | | *not measured* | | |")

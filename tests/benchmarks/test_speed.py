@@ -15,7 +15,7 @@ from benchmarks.speed import machine, quality, rat, report, stats
 from benchmarks.speed.data import LABELS, Session, sessions
 from benchmarks.speed.libraries import CEBRA, LIBRARIES, OURS
 from benchmarks.speed.pair import Options, WorkerFailed, ask_once, measure
-from benchmarks.speed.rows import CURVES, ROWS, Row, select, tiny
+from benchmarks.speed.rows import CURVE_NAMES, CURVES, ROWS, Row, points_of, select, tiny
 from benchmarks.speed.worker import Gate, Meter, _End, _spent
 from tests.reference.infonce import infonce
 
@@ -31,7 +31,9 @@ def quick(*libraries):
 def test_names_are_unique_and_found():
     assert len(BY_NAME) == len(EVERY)
     assert [row.name for row in select(["10"])] == ["10", "10-32768"]
-    assert {row.curve for row in select(["curves"])} == {"length", "batch", "neurons", "sessions"}
+    assert {row.curve for row in select(["curves"])} == set(CURVE_NAMES)
+    assert [row.x for row in points_of("batch")] == [512 * 2**k for k in range(7)]
+    assert "5" in [row.name for row in select(["length"])]
     assert [row.name for row in select([], "cuda")] == ["1", "2", "5", "10", "11"]
     with pytest.raises(ValueError, match="ROW must be rows, curves, or one of 1, 2, 3"):
         select(["99"])
@@ -210,7 +212,7 @@ def test_report_holds_every_row_and_keeps_what_was_written_below(tmp_path):
     page = report.write_report(results, docs)
     assert page.read_text().count("*not measured*") >= len(EVERY)
     page.write_text(page.read_text() + "Written by hand.\n")
-    for name in ("2", "10", "length-10000", "length-1000000"):
+    for name in ("2", "10", "length-10000", "5"):
         (results / f"{name}.json").write_text(json.dumps(made_up(BY_NAME[name])))
     given = {"losses": {OURS: [1.0], CEBRA: [1.0, 1.1]}, "steps": 5, "chance": 6.2, "failed": {}}
     judged = {
@@ -233,6 +235,9 @@ def test_report_holds_every_row_and_keeps_what_was_written_below(tmp_path):
     for figure in ("bench-ratios.png", "bench-length.png", "bench-14-behavior.png"):
         assert (docs / "images" / figure).stat().st_size > 0
         assert f"(images/{figure})" in text
+    for file in results.iterdir():
+        file.unlink()
+    assert report.write_report(results, docs).read_text() == text  # from what was published
 
 
 def test_command_line_says_which_rows_there_are(capsys):
