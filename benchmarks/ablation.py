@@ -5,6 +5,8 @@ Run what is missing, then write the table::
     python benchmarks/ablation.py --data-root ../shared/data
     python benchmarks/ablation.py --table docs/ablation.md
 
+The numbers are kept beside the page, in docs/ablation.json, and the table holds those too.
+
 On a machine with sixteen cores and a GPU::
 
     python benchmarks/ablation.py --device cuda --jobs 16
@@ -21,13 +23,14 @@ nothing was tuned. A variant with another number of dimensions stands beside a c
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jobs import Job, add_options, run_jobs, write
+from jobs import Job, add_options, publish, run_jobs, write
 from rats import decode
 
 from cebra_ethan import CEBRA
@@ -101,7 +104,7 @@ def main() -> None:
     add_options(parser)
     options = parser.parse_args()
     if options.table:
-        text = table(options.out)
+        text = table(publish(read(options.out), options.table.with_suffix(".json")))
         options.table.write_text(text, encoding="utf-8")
         print(text)
         return
@@ -173,9 +176,18 @@ def slug(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
-def table(folder: Path) -> str:
-    """Returns a page with every variant beside what it is compared with."""
-    found = {name: runs(folder, name) for name in VARIANTS}
+def read(folder: Path) -> dict[str, Any]:
+    """Returns the result of each run that is there, by the name of its file."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Returns a page with every variant beside what it is compared with.
+
+    Args:
+        results: Of runs, by the name of their file.
+    """
+    found = {name: runs(results, name) for name in VARIANTS}
     steps = {run["steps"] for one in found.values() for run in one.values()}
     lines = [
         "# What each improvement is worth",
@@ -214,10 +226,10 @@ def table(folder: Path) -> str:
     return "\n".join([*lines, ""])
 
 
-def runs(folder: Path, name: str) -> dict[int, dict[str, Any]]:
+def runs(results: Mapping[str, Any], name: str) -> dict[int, dict[str, Any]]:
     """Returns the results of a variant by seed."""
-    paths = folder.glob(f"{slug(name)}-*.json")
-    return {int(path.stem.rpartition("-")[2]): json.loads(path.read_text()) for path in paths}
+    parts = {stem.rpartition("-")[::2]: one for stem, one in results.items()}
+    return {int(seed): one for (own, seed), one in parts.items() if own == slug(name)}
 
 
 def deviation(values: np.ndarray) -> float:

@@ -6,17 +6,18 @@ minutes for what takes one core hours. A program that fails is told at the end a
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["Job", "add_options", "run_jobs", "write"]
+__all__ = ["Job", "add_options", "publish", "run_jobs", "write"]
 
 _TOLD_LINES = 3  # of what a failed run has printed
 
@@ -103,6 +104,24 @@ def write(path: Path, content: Callable[[BinaryIO], object]) -> None:
     with part.open("wb") as file:
         content(file)
     part.replace(path)
+
+
+def publish(results: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Adds results to those in a file of the repository, and returns all of them by name.
+
+    The raw files of runs stay where they were made; what a page was written from goes with it. A
+    result that is there under the same name is replaced.
+
+    Args:
+        results: By name; each becomes a line.
+        path: The file, JSON.
+    """
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    every = dict(sorted({**known, **results}.items()))
+    lines = [f"{json.dumps(name)}: {json.dumps(one)}" for name, one in every.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, lambda file: file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode()))
+    return every
 
 
 def _as_program(job: Job, options: argparse.Namespace) -> str | None:

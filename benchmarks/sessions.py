@@ -19,7 +19,8 @@ labels position and one-hot direction. Training and test parts are transformed a
 regression (cosine) decodes the position as in rats.py. Consistency is the R2 of a linear map
 between the bin means of two sessions, in bins of position and in bins of position and direction:
 on the test part, which no encoder saw, and on the training part, as published. A run is a file of
-its own; one that is there is not repeated.
+its own; one that is there is not repeated. The table also holds the runs whose numbers are kept in
+docs/sessions.json, and keeps the new ones there.
 
 Adaptation: an encoder trained on all animals but one (for `cebra`, on the first one, since it
 adapts models of one session alone) gets a new input layer and is trained on the one left out. It
@@ -29,14 +30,14 @@ is trained once, and a copy of it adapted for each number of steps.
 import argparse
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jobs import Job, add_options, run_jobs, write
+from jobs import Job, add_options, publish, run_jobs, write
 from rats import decode
 
 MICE = ("C6M4", "C7M4", "C11M1", "C12M4", "C13M1", "C16M4")
@@ -49,6 +50,7 @@ STEPS = {"rats": 3000, "mice": 500, "days": 500}
 LEARNING_RATES = {"rats": 3e-4, "mice": 1e-3, "days": 1e-3}
 ADAPT_STEPS = (100, 500)
 MODES = ("joint", "single", "adapt", "scratch")
+SCORES = Path(__file__).parents[1] / "docs" / "sessions.json"
 NUM_EDGES = 17  # 16 bins of position, 10 and 6 cm wide
 MIN_SPEED_CM_S = 4.0
 TRAIN_FRACTION = 0.8
@@ -71,7 +73,7 @@ def main() -> None:
     add_options(parser)
     options = parser.parse_args()
     if options.table or options.library is None:
-        print(table(options.out, options.data_root))
+        print(table(publish(scored(options.out, options.data_root), SCORES)))
         return
     torch.set_num_threads(options.threads)
     run_jobs(jobs(options), options)
@@ -250,16 +252,27 @@ def scratch(make: Make, sessions: list[Session], steps: int) -> Parts:
 RUNS = {"joint": joint, "single": single, "adapt": adapt, "scratch": scratch}
 
 
-def table(folder: Path, root: Path) -> str:
-    """Returns mean and standard deviation over seeds of everything that is there."""
-    scores: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+def scored(folder: Path, root: Path) -> dict[str, Any]:
+    """Returns the scores of each run that is there, by the name of its file."""
+    found = {}
     for path in sorted(folder.glob("*.npz")):
-        library, name, mode, _ = path.stem.split("-")
-        sessions = load_all(name, root)
+        _, name, mode, _ = path.stem.split("-")
         with np.load(path, allow_pickle=False) as file:
-            kept = scores.setdefault((name, mode, library), {})
-            for key, value in evaluate(dict(file), sessions, mode).items():
-                kept.setdefault(key, []).append(value)
+            parts = dict(file)
+        about = {"steps": int(parts["steps"]), "device": str(parts["device"])}
+        about["seconds"] = round(float(parts["seconds"]), 1)
+        found[path.stem] = {**about, "scores": evaluate(parts, load_all(name, root), mode)}
+    return found
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """Returns mean and standard deviation over seeds, of results by the name of their file."""
+    scores: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    for stem, one in found.items():
+        library, name, mode, _ = stem.split("-")
+        kept = scores.setdefault((name, mode, library), {})
+        for key, value in one["scores"].items():
+            kept.setdefault(key, []).append(value)
     lines = [f"{'':46}{'cebra_ethan':>22}{'cebra':>22}{'ratio':>8}"]
     for name in SETS:
         for mode in MODES:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..jobs import publish
 from .figures import draw_all
 from .libraries import CEBRA, OURS
 from .rows import CURVE_NAMES, ROWS, Row, points_of
@@ -53,9 +54,7 @@ def write_report(results: Path, docs: Path) -> Path:
     Returns:
         The page.
     """
-    published = docs / "benchmarks.json"
-    found = json.loads(published.read_text()) if published.exists() else {}
-    found = dict(sorted({**found, **read_results(results)}.items()))
+    found = publish(read_results(results), docs / "benchmarks.json")
     figures = draw_all(found, docs / "images")
     places = _places(found)
     parts = [
@@ -78,9 +77,6 @@ def write_report(results: Path, docs: Path) -> Path:
     ]
     page = docs / "benchmarks.md"
     kept = page.read_text(encoding="utf-8").partition(END)[2] if page.exists() else "\n"
-    docs.mkdir(parents=True, exist_ok=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found.items()]
-    published.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     page.write_text(f"{BEGIN}\n" + "\n".join(parts) + f"\n{END}{kept}", encoding="utf-8")
     return page
 
