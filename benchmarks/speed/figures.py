@@ -81,7 +81,7 @@ def _ratios(found: dict[str, dict[str, Any]], path: Path) -> tuple[Path, str] | 
 
 def _curve(found: dict[str, dict[str, Any]], curve: str, path: Path) -> tuple[Path, str] | None:
     """Draws time per step and memory against one number."""
-    points = [(row.x, found[row.name]) for row in points_of(curve) if row.name in found]
+    points = [(r.on[curve], found[r.name]) for r in points_of(curve) if r.name in found]
     if not points:
         return None
     figure, axes = _figure(2)

@@ -234,17 +234,17 @@ def _curves(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
         "| curve | at | cebra | CEBRA-Ethan | ratio | memory: cebra, ours (x input) | where |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in (point for name in CURVE_NAMES for point in points_of(name)):
+    for curve, row in ((name, point) for name in CURVE_NAMES for point in points_of(name)):
         result = found.get(row.name)
         if result is None:
-            lines.append(f"| {row.curve} | {row.x:,} | | | *not measured* | | |")
+            lines.append(f"| {curve} | {row.on[curve]:,} | | | *not measured* | | |")
             continue
         libraries = [result["libraries"].get(name, {}) for name in (CEBRA, OURS)]
         memory = ", ".join(one for one in (_memory(each, row) for each in libraries) if one)
         times = " | ".join(map(_time, libraries))
         ratio = f"{result['ratio']['median']:.3g}" if "ratio" in result else ""
         place = places[_machine(result)]
-        lines.append(f"| {row.curve} | {row.x:,} | {times} | {ratio} | {memory} | {place} |")
+        lines.append(f"| {curve} | {row.on[curve]:,} | {times} | {ratio} | {memory} | {place} |")
     return "\n".join(lines) + "\n"
 
 

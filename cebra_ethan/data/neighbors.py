@@ -46,8 +46,8 @@ class NearestLabel:
     """The bins of a recording, indexed by their label.
 
     Args:
-        labels: Coordinates of each bin, `(n, d)` float64.
-        rows: The bin that each row of `labels` belongs to, `(n,)`, ascending.
+        labels: Coordinates of each bin, `(T, d)` float64.
+        rows: The bins that may be found, `(n,)`, ascending.
         period: Period of each column, `(d,)`; 0 where it is not circular.
         ties: `"uniform"` draws among all bins with the nearest label, `"first"` takes the
             earliest of them (what an argmin over all bins does).
@@ -63,13 +63,12 @@ class NearestLabel:
     def __init__(
         self,
         labels: Float[Tensor, "bins columns"],
-        rows: Int[Tensor, " bins"],
+        rows: Int[Tensor, " found"],
         period: Float[Tensor, " columns"],
         ties: Ties = "uniform",
     ) -> None:
         self.is_circular = bool((period > 0).any())
-        if self.is_circular:
-            labels = _wrap(labels, period)
+        labels = _wrap(labels[rows], period) if self.is_circular else labels[rows]
         order, start, count = _group_equal_rows(labels)
         self.rows = rows[order]  # bins, those of one distinct label side by side
         self.start, self.count = start, count
@@ -77,15 +76,16 @@ class NearestLabel:
         self.period = period
         self.ties = ties
         columns = labels.shape[1]
+        del labels, order  # as much memory as the tree will take
         if columns == 1:
             self._search = self._sorted
-        elif columns <= TREE_COLUMNS and labels.device.type == "cpu":
+        elif columns <= TREE_COLUMNS and rows.device.type == "cpu":
             box = period.numpy() if self.is_circular else None  # which costs a copy, and time
             self._tree = cKDTree(self.distinct.numpy(), boxsize=box)
             self._search = self._nearest_in_tree
         else:
             self._search = self._brute
-            if labels.device.type != "cpu":
+            if rows.device.type != "cpu":
                 self._center = self.distinct.mean(dim=0)
                 self._columns = (self.distinct - self._center).T
                 self._half = self._columns.square().sum(dim=0) / 2

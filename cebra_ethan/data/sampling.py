@@ -96,8 +96,7 @@ class DeltaSampler(Sampler):
         searched = self._searched(self._coordinates)
         turns = F.pad(self._period, (0, searched.shape[1] - len(self._period)))
         self._indexes = [
-            NearestLabel(searched[rows], rows, turns, self.options.ties)
-            for rows in self.session_rows
+            NearestLabel(searched, rows, turns, self.options.ties) for rows in self.session_rows
         ]
         plain = type(self) is DeltaSampler  # others search for more than observed changes
         self._changed = (

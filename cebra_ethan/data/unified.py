@@ -122,7 +122,7 @@ class Alignment:
         self.device = torch.device(device)
         self._points = points.to(device)
         self._nearest = [
-            NearestLabel(self._points[rows], rows, period.to(device)) for rows in session_rows
+            NearestLabel(self._points, rows, period.to(device)) for rows in session_rows
         ]
 
     def __call__(

@@ -19,7 +19,7 @@ def features(num_distinct, num_columns, repeats, seed=0, far=0.0):
 
 def indexes(coordinates, parts, ties="uniform"):
     period = torch.zeros(coordinates.shape[1], dtype=torch.float64)
-    return [NearestLabel(coordinates[rows], rows, period, ties) for rows in parts]
+    return [NearestLabel(coordinates, rows, period, ties) for rows in parts]
 
 
 @pytest.mark.parametrize("far", [0.0, 1e4])  # labels far from zero lose no digits
