@@ -4,13 +4,13 @@ Recordings repeat labels: an animal rests, a movie frame is shown again. So the 
 the *distinct* label rows, and a bin is drawn uniformly from those that carry the nearest one.
 Which search is fastest depends on the label, and all are exact:
 
-===========  ===============================================  ==================
-search       when                                             cost of one query
-===========  ===============================================  ==================
-`_sorted`    one column                                       O(log m)
-`_tree`      few columns, on the CPU                          about O(log m)
-`_brute`     many columns, or on an accelerator               O(m d), in blocks
-===========  ===============================================  ==================
+===============  ===============================================  ==================
+search           when                                             cost of one query
+===============  ===============================================  ==================
+`GroupedLabels`  one column, or few values in all others          O(log m) a group
+`_tree`          few columns, on the CPU                          about O(log m)
+`_brute`         many columns, or on an accelerator               O(m d), in blocks
+===============  ===============================================  ==================
 
 with `m` distinct rows of `d` columns; `data.changes` is faster for many columns that repeat.
 Distances are sums of squared differences, never `|a|^2 - 2 a.b + |b|^2`: that form loses the
@@ -22,6 +22,7 @@ range.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -30,9 +31,12 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from .grouped import GroupedLabels
+
 __all__ = ["TREE_COLUMNS", "NearestLabel", "Ties"]
 
 Ties = Literal["uniform", "first"]
+_Search = Callable[[Tensor], Tensor]
 
 TREE_COLUMNS = 12
 """Beyond these a k-d tree visits most of its leaves."""
@@ -77,8 +81,9 @@ class NearestLabel:
         self.ties = ties
         columns = labels.shape[1]
         del labels, order  # as much memory as the tree will take
-        if columns == 1:
-            self._search = self._sorted
+        grouped = GroupedLabels.of(self.distinct, period)
+        if grouped is not None:
+            self._search: _Search = grouped
         elif columns <= TREE_COLUMNS and rows.device.type == "cpu":
             box = period.numpy() if self.is_circular else None  # which costs a copy, and time
             self._tree = cKDTree(self.distinct.numpy(), boxsize=box)
@@ -113,19 +118,6 @@ class NearestLabel:
             return self.rows[self.start[label]]
         return self.rows[self.start[label] + (chance * self.count[label]).long()]
 
-    def _sorted(self, query: Float[Tensor, "queries 1"]) -> Int[Tensor, " queries"]:
-        values, wanted = self.distinct[:, 0].contiguous(), query[:, 0].contiguous()
-        size = len(values)
-        right = torch.searchsorted(values, wanted)
-        left = right - 1
-        if self.period[0] > 0:
-            left, right = left % size, right % size
-        else:
-            left, right = left.clamp(min=0), right.clamp(max=size - 1)
-        to_left = self._distance(wanted - values[left])
-        to_right = self._distance(wanted - values[right])
-        return torch.where(to_left <= to_right, left, right)
-
     def _nearest_in_tree(self, query: Float[Tensor, "queries columns"]) -> Int[Tensor, " queries"]:
         workers = torch.get_num_threads() if len(query) >= _MANY_QUERIES else 1
         found = self._tree.query(query.numpy(), workers=workers)[1]
@@ -149,10 +141,6 @@ class NearestLabel:
                 distance = torch.addmm(self._half, part - self._center, self._columns, alpha=-1)
             found.append(distance.argmin(dim=1))
         return torch.cat(found)
-
-    def _distance(self, gap: Float[Tensor, " queries"]) -> Float[Tensor, " queries"]:
-        gap = gap.abs()
-        return torch.minimum(gap, self.period[0] - gap) if self.period[0] > 0 else gap
 
 
 def _wrap(

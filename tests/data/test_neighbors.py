@@ -49,7 +49,33 @@ def _far_from_zero(columns):
     return 1e7 + 1e-3 * labels, period
 
 
+def _one_long(classes, period=0.0, place=0):
+    """A place, and one column for each class; the place stands at `place`."""
+    labels, turn = _circular(1, period) if period else _generic(1)
+    code = np.random.default_rng(1).integers(classes, size=NUM_BINS)
+    return (
+        np.insert(np.eye(classes)[code], place, labels[:, 0], axis=1),
+        np.insert(np.zeros(classes), place, turn[0]),
+    )
+
+
+def _angle_of_classes():
+    """A place, and three angles on a circle, one of them beside its end."""
+    labels, _ = _generic(1)
+    angle = np.random.default_rng(1).choice([5.0, 120.0, 357.0], size=NUM_BINS)
+    return np.column_stack([angle, labels]), np.array([360.0, 0.0])
+
+
 LABELS = {
+    "one long: place and direction": _one_long(2),
+    "one long: place between classes": _one_long(3, place=1),
+    "one long: angle and class": _one_long(2, period=360.0),
+    "one long: place and three angles": _angle_of_classes(),
+    "one long: 16 classes": _one_long(16),
+    "a place and 17 classes": (
+        np.column_stack([_generic(1)[0], np.arange(NUM_BINS) % 17.0]),
+        np.zeros(2),
+    ),
     "1-D": _generic(1),
     "2-D": _generic(2),
     "3-D": _generic(3),
@@ -69,8 +95,9 @@ LABELS = {
     "20-D far from zero": _far_from_zero(20),
 }
 
-EXPECTED_SEARCH = {"1-D": "_sorted", "1-D circular": "_sorted", "2-D": "_nearest_in_tree"}
-EXPECTED_SEARCH |= {"12-D": "_nearest_in_tree", "20-D": "_brute", "13-D circular": "_brute"}
+EXPECTED_SEARCH = {name: "GroupedLabels" for name in LABELS if name[:3] in ("1-D", "one")}
+EXPECTED_SEARCH |= {"2-D": "_nearest_in_tree", "12-D": "_nearest_in_tree", "20-D": "_brute"}
+EXPECTED_SEARCH |= {"13-D circular": "_brute", "a place and 17 classes": "_nearest_in_tree"}
 
 
 def _index(labels, period, ties="first", rows=None):
@@ -85,14 +112,6 @@ def _queries(labels, period):
     chosen = labels[rng.integers(len(labels), size=NUM_QUERIES)]
     factor = np.repeat([0.0, 0.1, 1.0, 5.0], NUM_QUERIES // 4)[:, None]
     return chosen + factor * scale * rng.normal(size=chosen.shape)
-
-
-def _search(index, name):
-    return {
-        "sorted": index._sorted,
-        "tree": index._nearest_in_tree,
-        "brute": index._brute,
-    }[name]
 
 
 @pytest.mark.parametrize("name", LABELS)
@@ -112,7 +131,8 @@ def test_nearest_label_is_the_first_argmin_over_all_bins(name):
 
 @pytest.mark.parametrize("name", EXPECTED_SEARCH)
 def test_the_label_chooses_the_search(name):
-    assert _index(*LABELS[name])._search.__name__ == EXPECTED_SEARCH[name]
+    search = _index(*LABELS[name])._search
+    assert getattr(search, "__name__", type(search).__name__) == EXPECTED_SEARCH[name]
 
 
 @pytest.mark.parametrize("name", [name for name in LABELS if name[:2] not in ("13", "20")])
@@ -121,11 +141,7 @@ def test_all_searches_agree(name):
     index = _index(labels, period)
     query = torch.from_numpy(_queries(labels, period))
     query = torch.where(index.period > 0, query.remainder(index.period.clamp(min=1e-9)), query)
-    if labels.shape[1] == 1:
-        fast = index._sorted(query)
-    else:
-        fast = index._nearest_in_tree(query)
-    assert torch.equal(fast, index._brute(query))
+    assert torch.equal(index._search(query), index._brute(query))
 
 
 def test_brute_search_in_blocks_equals_one_block(monkeypatch):
