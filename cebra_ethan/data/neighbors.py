@@ -164,9 +164,11 @@ def _group_equal_rows(
     order = torch.arange(len(labels), device=labels.device)
     for column in labels.T.flip(0):
         order = order[column[order].argsort(stable=True)]
-    grouped = labels[order]
-    first = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
-    first[1:] = (grouped[1:] != grouped[:-1]).any(dim=1)
+    first = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
+    first[0] = True
+    for column in labels.T:
+        ordered = column[order]
+        first[1:] |= ordered[1:] != ordered[:-1]
     start = first.nonzero().flatten()
     count = torch.diff(start, append=start.new_tensor([len(labels)]))
     return order, start, count

@@ -151,7 +151,7 @@ def coordinates(
         period = (label.period or 0.0) * label.weight**0.5
         periods.append(torch.full((width,), period, dtype=torch.float64))
         titles += [repr(name) if width == 1 else f"{name!r}, column {k}" for k in range(width)]
-    position = torch.cat(columns, dim=1)
+    position = torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
     _warn_of_scales(titles, position)
     return position, torch.cat(periods)
 
@@ -186,8 +186,10 @@ def _warn_of_many_classes(name: str, num_classes: int, num_bins: int) -> None:
 
 
 def _warn_of_radians(name: str, label: Label) -> None:
+    if label.period != 360.0:
+        return
     from_zero = torch.minimum(label.values, 360.0 - label.values)
-    if label.period == 360.0 and 0.0 < float(from_zero.max()) <= 2 * math.pi:
+    if 0.0 < float(from_zero.max()) <= 2 * math.pi:
         warnings.warn(
             f"the label {name!r} has a period of 360 and stays within 2 pi of zero, as radians "
             "do. Pass degrees, or a period of 2 pi (6.283185307179586).",
