@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..jobs import write
 from . import imports, machine, pair, quality, rat
 from .libraries import LIBRARIES
 from .pair import Options
@@ -65,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         if path.exists() and not given.row:
             continue
         result = _do(tiny(row) if options.tiny else row, options, given.quality)
-        _write(path, result)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result, indent=1)
+        write(path, lambda file, text=text: file.write(text.encode()))
         print(_line(result), flush=True)
         failed |= any("failed" in one for name, one in result.get("libraries", {}).items()
                       if name == LIBRARIES[0])  # fmt: skip
@@ -105,13 +108,6 @@ def _do(row: Row, options: Options, by_quality: bool) -> dict[str, Any]:
     return {
         "row": asdict(row), "machine": about, **result, "took_s": time.perf_counter() - start
     }  # fmt: skip
-
-
-def _write(path: Path, result: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(result, indent=1))
-    beside.replace(path)
 
 
 def _line(result: dict[str, Any]) -> str:

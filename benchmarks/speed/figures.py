@@ -82,7 +82,7 @@ def _ratios(found: dict[str, dict[str, Any]], path: Path) -> tuple[Path, str] | 
 def _curve(found: dict[str, dict[str, Any]], curve: str, path: Path) -> tuple[Path, str] | None:
     """Draws time per step and memory against one number."""
     points = [(r.on[curve], found[r.name]) for r in points_of(curve) if r.name in found]
-    if not points:
+    if len(points) < 2:  # no curve yet
         return None
     figure, axes = _figure(2)
     for library, color in _colors().items():
