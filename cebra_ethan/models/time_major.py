@@ -14,6 +14,7 @@ short windows. The gradient is made of differentiable products, so it has a grad
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -87,6 +88,12 @@ class _Convolve(torch.autograd.Function):
         if needs_memory:
             for_memory = _spread(grad, weight, memory)
         return for_memory, for_weight, grad.sum(dim=0) if needs_bias else None
+
+
+# `apply` asks for the signature at every call, and would have it made anew each time.
+_Convolve.forward.__signature__ = inspect.signature(  # type: ignore[attr-defined]
+    _Convolve.forward
+)
 
 
 def _rows(memory: Tensor, first: int, num_bins: int) -> Tensor:

@@ -215,8 +215,8 @@ class SingleSessionSolver:
         return losses
 
     def _update(self, batch: Batch) -> Losses:
-        seed = derive_seed(self._seed, Streams.DROPOUT, self.num_steps)
-        with private_torch_rng(seed) if self._has_dropout else nullcontext():
+        at = (self._seed, Streams.DROPOUT, self.num_steps)
+        with private_torch_rng(derive_seed(*at)) if self._has_dropout else nullcontext():
             total, losses = self._minimised(batch)
             self.optimizer.zero_grad()
             total.backward()

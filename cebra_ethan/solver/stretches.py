@@ -33,11 +33,12 @@ def stretches_pay(model: OffsetModel, rows: Int[Tensor, " rows"]) -> bool:
         model: The encoder.
         rows: Distinct bins, ascending.
     """
-    if not model.shift_equivariant or model.resample_factor > 1:
+    span = model.offset.span
+    if not model.shift_equivariant or model.resample_factor > 1 or span == 1:
         return False
     if model.training and has_dropout(model):  # which is drawn for each window
         return False
-    separate, together, left = 0.0, 0.0, model.offset.span
+    separate, together, left = 0.0, 0.0, span
     steps = rows.diff()
     for layer in model.modules():
         if isinstance(layer, nn.Conv1d):
@@ -75,18 +76,21 @@ def embed_stretches(
     """
     span, first = model.offset.span, int(rows[0]) - model.offset.left
     starts = lay_out(rows, span)
-    place = torch.arange(int(starts[-1]) + span)
-    window = torch.searchsorted(starts, place, right=True) - 1
-    inside = place - starts[window]  # how far behind the beginning of the last window
+    num_bins = int(starts[-1]) + span
+    place, added = torch.arange(num_bins), starts.diff(append=starts.new_tensor([num_bins]))
+    inside = place - starts.repeat_interleave(added)  # how far into the last window that began
     if len(place) == int(rows[-1]) - int(rows[0]) + span:  # one stretch: nothing to gather
         part = neural[first : first + len(place)]
     else:
-        part = neural.index_select(0, rows[window] - model.offset.left + inside)
+        ahead = rows - model.offset.left - starts  # of a bin in the recording
+        part = neural.index_select(0, place + ahead.repeat_interleave(added))
     points, left = part[:, None].permute(1, 2, 0), span
     for layer in model.net if type(model).forward is OffsetModel.forward else [model]:
-        fewer = layer(points)
-        left -= points.shape[2] - fewer.shape[2]
-        points, inside = _needed(fewer, inside[: fewer.shape[2]], left)
+        before = points.shape[2]
+        points = layer(points)
+        if points.shape[2] < before:
+            left -= before - points.shape[2]
+            points, inside = _needed(points, inside[: points.shape[2]], left)
     return points[0].T
 
 
