@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import InvalidParameterError
 from .base import OffsetModel, centered, check_counts, check_probability
+from .layers import GELU
 
 __all__ = ["AttentionBlock", "AttentionOffsetModel", "TokenEncoder", "Tokens"]
 
@@ -162,7 +163,7 @@ class AttentionBlock(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(num_units),
             nn.Linear(num_units, num_units),
-            nn.GELU(),
+            GELU(),
             nn.Linear(num_units, num_units),
         )
 

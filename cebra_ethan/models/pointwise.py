@@ -7,7 +7,7 @@ from torch import nn
 
 from ..errors import InvalidParameterError
 from .base import OffsetModel, centered, check_counts
-from .layers import PaddedSkip, Pointwise, Skip
+from .layers import GELU, PaddedSkip, Pointwise, Skip
 
 __all__ = [
     "SHORTCUTS",
@@ -19,9 +19,9 @@ __all__ = [
 ]
 
 SHORTCUTS: dict[str, Callable[[Pointwise], tuple[nn.Module, ...]]] = {
-    "none": lambda linear: (linear, nn.GELU()),
-    "around": lambda linear: (Skip(linear, nn.GELU()),),
-    "outside": lambda linear: (Skip(linear), nn.GELU()),
+    "none": lambda linear: (linear, GELU()),
+    "around": lambda linear: (Skip(linear, GELU()),),
+    "outside": lambda linear: (Skip(linear), GELU()),
 }
 """A hidden layer: `gelu(Wx)`, `x + gelu(Wx)` around the activation, `gelu(x + Wx)` outside it."""
 
@@ -165,7 +165,7 @@ def offset1_even_model(
     return OffsetModel(
         centered(1),
         Pointwise(num_neurons, num_units),
-        nn.GELU(),
+        GELU(),
         *chain.from_iterable(layers),
         Pointwise(num_units, num_output),
         num_neurons=num_neurons,
@@ -190,7 +190,7 @@ def pointwise_layers(*widths: int, residual: bool = False) -> tuple[nn.Module, .
     layers: list[nn.Module] = []
     for before, after in pairwise(widths[:-1]):
         linear = Pointwise(before, after)
-        layers += [PaddedSkip(linear) if residual else linear, nn.GELU()]
+        layers += [PaddedSkip(linear) if residual else linear, GELU()]
     return (*layers, Pointwise(*widths[-2:]))
 
 
