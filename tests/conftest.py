@@ -13,6 +13,12 @@ torch.set_num_threads(1)  # small models: more threads wait for each other on a 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the programs that tests start, likewise
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Gives a test that names no seed the same weights and draws at every run."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def without_type_checks() -> Iterator[None]:
     """Turns the type checks of the test run off, as they are for a user.

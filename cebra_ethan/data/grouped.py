@@ -118,11 +118,19 @@ def _has_many_values(column: Float[Tensor, " labels"]) -> bool:
 def _combinations(
     labels: Float[Tensor, "labels columns"], columns: list[int]
 ) -> Int[Tensor, " labels"] | None:
-    """Returns a number for each combination of some columns, from 0 on; `None` if too many."""
-    code = torch.zeros(len(labels), dtype=torch.long, device=labels.device)
-    for k in columns:
-        values, place = labels[:, k].unique(return_inverse=True)
-        code = (code * len(values) + place).unique(return_inverse=True)[1]
-        if int(code.max()) >= _MOST_GROUPS:
+    """Returns a number for each combination of some columns, from 0 on; `None` if too many.
+
+    A row that has none yet is compared with all, again and again: to sort them takes more memory.
+    """
+    code = torch.full((len(labels),), -1, dtype=torch.int8, device=labels.device)
+    if not columns:
+        return torch.zeros_like(code)
+    others = labels[:, columns]
+    found: list[Tensor] = []
+    while bool((code < 0).any()):
+        if len(found) == _MOST_GROUPS:
             return None
-    return code
+        found.append(others[int((code < 0).int().argmax())])
+        code[(others == found[-1]).all(dim=1)] = len(found) - 1
+    rank: Tensor = torch.stack(found).unique(dim=0, return_inverse=True)[1]
+    return rank.to(torch.int8)[code.int()]
