@@ -19,6 +19,7 @@ from .embedder import Embedder, flat_windows
 __all__ = ["PCA", "TSNE", "UMAP"]
 
 _EXTRA = "baselines"
+_CHUNK_ROWS = 65_536
 _COMMON: dict[str, list[Any]] = {
     "n_components": [allowed.Interval(Integral, 1, None, closed="left")],
     "window_bins": [allowed.Interval(Integral, 1, None, closed="left")],
@@ -71,7 +72,12 @@ class PCA(Embedder):
     def transform(self, X: Any, y: Any = None, *, trial: Any = None) -> np.ndarray:
         """Returns the scores, `(T, n_components)` float32."""
         windows = flat_windows(self._continue(X, trial), self.window_bins)
-        return np.asarray(self.model_.transform(windows), dtype=np.float32)
+        points = np.empty((len(windows), self.n_components), dtype=np.float32)
+        for first in range(0, len(windows), _CHUNK_ROWS):
+            rows = slice(first, first + _CHUNK_ROWS)
+            # In double precision a point does not depend on where its window stands.
+            points[rows] = self.model_.transform(windows[rows].astype(np.float64))
+        return points
 
 
 class TSNE(Embedder):
