@@ -72,7 +72,7 @@ def _ratios(found: dict[str, dict[str, Any]], path: Path) -> tuple[Path, str] | 
         if row.goal:
             ax.plot([row.goal] * 2, [place - 0.4, place + 0.4], color="#B0413E", linewidth=2)
     ax.axvline(1, color=colors[CEBRA], linewidth=0.8)
-    ax.set(xscale="log", xlabel="times faster than cebra 0.6.1 (red: to reach)")
+    ax.set(xscale="log", xlabel="times faster than cebra 0.6.1\n(red: to reach)")
     ax.set_yticks(range(len(rows)), [row.name for row in rows])
     ax.invert_yaxis()
     _save(figure, path)
