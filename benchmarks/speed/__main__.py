@@ -5,7 +5,8 @@
     python -m benchmarks.speed --quality           # held-out losses instead of times
     python -m benchmarks.speed --report            # docs/benchmarks.md from what is there
 
-Each row is a JSON file under runs/bench, written whole or not at all.
+Each row is a JSON file under runs/bench, written whole or not at all; with --tiny, a trial that no
+report reads, under runs/bench/tiny.
 """
 
 import argparse
@@ -59,10 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
     prefix = "quality-" if given.quality else ""
     suffix = "" if options.device == "cpu" else "-gpu"
     failed = False
+    folder = given.out / "tiny" if options.tiny else given.out  # a trial is no result
     for row in rows:
         if given.quality and not (row.quality_steps and row.kind == "train"):
             continue
-        path = given.out / f"{prefix}{row.name}{suffix}.json"
+        path = folder / f"{prefix}{row.name}{suffix}.json"
         if path.exists() and not given.row:
             continue
         result = _do(tiny(row) if options.tiny else row, options, given.quality)
