@@ -2,8 +2,8 @@
 
 The recipe is that of benchmarks/rats.py: first 80 % of the time for training, last 20 % for test,
 both transformed apart; a kNN regression decodes the position. `QUALITY_SETTINGS` were fixed on
-*buddy* before *achilles* was looked at. While it trains, a run only copies its weights now and
-then, with the clock stopped; what they are worth is found out afterwards.
+*buddy* alone; where they were fixed twice, it is said there. While it trains, a run only copies
+its weights now and then, with the clock stopped; what they are worth is found out afterwards.
 """
 
 import os

@@ -79,8 +79,8 @@ def embed_stretches(
     num_bins = int(starts[-1]) + span
     place, added = torch.arange(num_bins), starts.diff(append=starts.new_tensor([num_bins]))
     inside = place - starts.repeat_interleave(added)  # how far into the last window that began
-    if len(place) == int(rows[-1]) - int(rows[0]) + span:  # one stretch: nothing to gather
-        part = neural[first : first + len(place)]
+    if num_bins == int(rows[-1]) - int(rows[0]) + span:  # one stretch: nothing to gather
+        part = neural[first : first + num_bins]
     else:
         ahead = rows - model.offset.left - starts  # of a bin in the recording
         part = neural.index_select(0, place + ahead.repeat_interleave(added))
