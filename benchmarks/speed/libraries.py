@@ -19,7 +19,6 @@ Work = Callable[[], object]
 _FOREVER = 10_000_000  # steps; a training is ended from its callback
 _LEARNING_RATE, _TIME_OFFSET, _NUM_UNITS, _NUM_OUTPUT = 3e-4, 10, 32, 3
 _SCORE_BATCHES = 500
-_CONSISTENCY_SETS = 4
 _BATCH_SIZES = (1_000, 4_000, 16_000, 64_000, 256_000)  # tried where the best one is wanted
 _TRIAL_SHARE = 10  # of the recording, to find it
 
@@ -115,9 +114,9 @@ def _consistency(
     position = 2 * np.pi * labels / labels.max()
     circle = np.stack([np.cos(position), np.sin(position), position / 6], axis=1)
     rng = np.random.default_rng(0)
-    embeddings = [circle + 0.1 * rng.normal(size=circle.shape) for _ in range(_CONSISTENCY_SETS)]
-    ids = [f"animal {number}" for number in range(_CONSISTENCY_SETS)]
-    given: dict[str, Any] = {"labels": [labels] * _CONSISTENCY_SETS, "dataset_ids": ids}
+    embeddings = [circle + 0.1 * rng.normal(size=circle.shape) for _ in sessions]
+    ids = [f"animal {number}" for number in range(len(sessions))]
+    given: dict[str, Any] = {"labels": [labels] * len(sessions), "dataset_ids": ids}
     if library == OURS:
         from cebra_ethan.metrics.consistency import consistency_score
     else:

@@ -202,7 +202,8 @@ def _start(library: str, row: Row, options: Options, workers: dict[str, Worker])
     available = memory.available_bytes()
     needed = row.cebra_gb if library == CEBRA else 0.0
     if options.device == "cpu" and available is not None and needed > 0.9 * available / _GB:
-        raise WorkerFailed(f"needs about {needed:.0f} GB; {available / _GB:.0f} GB are available")
+        there = f"{available / _GB:.0f} GB are available"
+        raise WorkerFailed(f"not tried: would need about {needed:.0f} GB where {there}")
     request = {"library": library, "row": asdict(row), "device": options.device}
     workers[library] = worker = Worker(library, {"measure": request}, options)
     about = worker.answer()

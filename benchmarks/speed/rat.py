@@ -96,10 +96,11 @@ def compare(row: Row, options: Options) -> dict[str, Any]:
 
 
 def summarise(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Returns the medians over seeds at the end of each budget, and when ours was as good.
+    """Returns the medians over seeds at the end of each budget, and when each was as good.
 
     The ratio is that of the seconds of whole trainings. `reached` says whether our median error at
     the end of the budget is not above that of `cebra`; without it the ratio means nothing.
+    `first_seconds` is when the median of each, along its training, is first not above that.
     """
     ends = {
         arm: {
@@ -109,17 +110,22 @@ def summarise(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]
         }
         for arm, some in runs.items()
     }
-    answer: dict[str, Any] = {"ends": ends}
-    if {OURS, CEBRA} <= set(ends):
+    answer: dict[str, Any] = {"ends": ends, "first_seconds": {}}
+    if CEBRA in ends:
         goal = ends[CEBRA]["cm"]
+        answer["first_seconds"] = {arm: _first(some, goal) for arm, some in runs.items()}
+    if {OURS, CEBRA} <= set(ends):
         answer["reached"] = ends[OURS]["cm"] <= goal
         answer["ratio"] = ends[CEBRA]["seconds"] / ends[OURS]["seconds"]
-        looks = [
-            (float(np.median([p["seconds"] for p in at])), float(np.median([p["cm"] for p in at])))
-            for at in zip(*(run["curve"] for run in runs[OURS]), strict=True)
-        ]
-        answer["first_seconds"] = next((s for s, cm in looks if cm <= goal), None)
     return answer
+
+
+def _first(runs: Sequence[Mapping[str, Any]], goal: float) -> float | None:
+    """Returns the median seconds of the first look whose median error is not above a goal."""
+    for looks in zip(*(run["curve"] for run in runs), strict=True):
+        if np.median([look["cm"] for look in looks]) <= goal:
+            return float(np.median([look["seconds"] for look in looks]))
+    return None
 
 
 def train_once(

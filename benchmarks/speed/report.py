@@ -10,13 +10,14 @@ import numpy as np
 from ..jobs import publish
 from .figures import draw_all
 from .libraries import CEBRA, OURS
-from .rows import CURVE_NAMES, ROWS, Row, points_of
+from .rat import summarise
+from .rows import CURVE_NAMES, CURVES, ROWS, Row, points_of
 
 __all__ = ["BEGIN", "END", "read_results", "write_report"]
 
 BEGIN, END = "<!-- generated: make bench-report -->", "<!-- end of what is generated -->"
 
-_GB = 1e9
+_GB, _MB = 1e9, 1e6
 _HEAD = """# Speed and memory beside `cebra` 0.6.1
 
 `make bench` sets up `.venv-bench` with both libraries, measures every row and writes this page;
@@ -26,7 +27,9 @@ takes the place of what stood there. How it is done:
 
 - Each library runs in a process of its own, the same simulated recording in both. The two take
   turns, block by block, with the same number of threads; the other one waits meanwhile. A block
-  takes two seconds or 64 steps, whichever is longer, unless 64 steps take over 15 s.
+  of training takes two seconds or 64 steps, whichever is longer; where 64 steps take over 15 s it
+  takes two seconds and one step at least. A block of calls takes a second. How many steps or calls
+  of `cebra` and ours make a block stands in the last column.
 - A training is one long `fit` that stands still inside its callback between two blocks, so that
   what is timed is the loop as users run it. Same architecture (32 units, 3-D output), batch and
   loss; time offset 10. Steps before the first block are not counted.
@@ -39,6 +42,10 @@ takes the place of what stood there. How it is done:
   range of `cebra`'s three; *below*: it is better than all three; *above*: worse.
 - *not measured* means that; nothing here is filled in by hand. What was measured where stands in
   the last table.
+"""
+
+_GPU = """Where it says *not measured*, nothing is kept in the file of numbers; older ones, if
+there are any, stand under *GPU* in the notes at the end.
 """
 
 
@@ -62,11 +69,12 @@ def write_report(results: Path, docs: Path) -> Path:
         "## Targets (CPU)\n",
         _table(found, places, ""),
         "## GPU\n",
+        _GPU,
         _table(found, places, "-gpu"),
         "## Held-out loss\n",
-        _quality(found),
+        _quality(found, places),
         "## Time to quality\n",
-        _rat(found),
+        _rat(found, places),
         "## Curves\n",
         _curves(found, places),
         *(f"![{text}](images/{path.name})\n" for path, text in figures),
@@ -140,17 +148,22 @@ def _line(
             ("yes" if ratio["median"] >= goal else "**no**") if goal else "",
         ]
     memory = [_memory(libraries.get(name, {}), row) for name in (CEBRA, OURS)]
-    about = result["machine"]
-    cells += [
-        ", ".join(one for one in memory if one),
-        f"{places[_machine(result)]}, {about['repeats']} blocks, {about['date'][:10]}",
-    ]
+    cells += [", ".join(one for one in memory if one), _where(result, places)]
     return f"| {' | '.join(cells)} |"
+
+
+def _where(result: dict[str, Any], places: dict[str, str]) -> str:
+    """Returns machine and day, and the blocks where there are some."""
+    about, libraries = result["machine"], result.get("libraries", {})
+    each = [libraries.get(name, {}).get("block_steps") for name in (CEBRA, OURS)]
+    steps = " and ".join(f"{number:,}" for number in each if number)
+    blocks = [f"{about['repeats']} blocks of {steps}"] if steps else []
+    return ", ".join([places[_machine(result)], *blocks, about["date"][:10]])
 
 
 def _time(one: dict[str, Any]) -> str:
     """Returns the median and the quartiles, or why there are none."""
-    said = f"failed: {one['failed']}".replace("|", "/") if "failed" in one else ""
+    said = one.get("failed", "").replace("|", "/")
     if "ms" not in one:
         return said or "*not measured*"
     ms = one["ms"]
@@ -163,7 +176,10 @@ def _memory(one: dict[str, Any], row: Row) -> str:
     if one.get("gpu_peak_bytes"):
         return f"{one['gpu_peak_bytes'] / _GB:.2f} GB of the GPU"
     used = _above_import(one)
-    return "" if used is None else f"{used / _GB:.2f} GB ({used / row.input_bytes:.1f})"
+    if used is None:
+        return ""
+    size = f"{used / _GB:.2f} GB" if used >= _GB / 10 else f"{used / _MB:.0f} MB"
+    return f"{size} ({used / row.input_bytes:.1f})"
 
 
 def _above_import(one: dict[str, Any]) -> float | None:
@@ -172,21 +188,23 @@ def _above_import(one: dict[str, Any]) -> float | None:
     return float(one["peak_bytes"] - one["import_bytes"])
 
 
-def _quality(found: dict[str, dict[str, Any]]) -> str:
-    lines = ["| # | steps | chance | cebra | CEBRA-Ethan | ours is |", "|---|---|---|---|---|---|"]
+def _quality(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
+    lines = [
+        "| # | steps | chance | cebra | CEBRA-Ethan | ours is | where, when |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in ROWS:
         result = found.get(f"quality-{row.name}")
         if row.kind != "train" or not row.quality_steps:
             continue
         if result is None:
-            lines.append(f"| {row.name} | {row.quality_steps} | | | | *not measured* |")
+            lines.append(f"| {row.name} | {row.quality_steps} | | | | *not measured* | |")
             continue
         one = result["quality"]
         cells = [_mean(one["losses"].get(name, [])) for name in (CEBRA, OURS)]
         said = one.get("verdict") or "; ".join(f"{k} {v}" for k, v in one["failed"].items())
-        lines.append(
-            f"| {row.name} | {one['steps']} | {one['chance']:.3f} | {' | '.join(cells)} | {said} |"
-        )
+        cells = [row.name, str(one["steps"]), f"{one['chance']:.3f}", *cells, said]
+        lines.append(f"| {' | '.join([*cells, _where(result, places)])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -196,34 +214,35 @@ def _mean(losses: Sequence[float]) -> str:
     return f"{np.mean(losses):.4f} ({min(losses):.4f} to {max(losses):.4f})"
 
 
-def _rat(found: dict[str, dict[str, Any]]) -> str:
+def _rat(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
     lines = [
         "Median absolute error of the position of *achilles* in the last 20 % of the time, and "
         "seconds of training: medians over seeds, at the end of a budget that was fixed before. "
-        "The settings were fixed on *buddy*. `cebra-same` is `cebra` with ours.\n",
-        "| # | who | settings | cm (seeds) | seconds | ratio | to reach | as good as cebra |",
-        "|---|---|---|---|---|---|---|---|",
+        "The settings were fixed on *buddy*. `cebra-same` is `cebra` with our learning rate, "
+        "batch and steps (it has no schedule). *First as good*: when the median over seeds, "
+        "looked at 20 times along the training, is first not above that of `cebra` at its end.\n",
+        "| # | who | settings | cm (seeds) | seconds | first as good (s) | ratio | to reach "
+        "| as good as cebra | where, when |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in (row for row in ROWS if row.kind == "rat"):
         result = found.get(row.name)
         if result is None or "ends" not in result:
             why = "" if result is None else f": {result.get('skipped')}"
-            lines.append(f"| {row.name} | | | | | *not measured*{why} | ≥ {row.goal:g} | |")
+            lines.append(f"| {row.name} | | | | | | *not measured*{why} | ≥ {row.goal:g} | | |")
             continue
-        for arm, end in result["ends"].items():
+        summary = summarise(result["runs"])
+        for arm, end in summary["ends"].items():
             settings = ", ".join(f"{k} {v}" for k, v in result["settings"][arm][1].items())
             seeds = ", ".join(f"{cm:.1f}" for cm in sorted(end["cm_of_seeds"]))
+            first = summary["first_seconds"].get(arm)
             own = ["", "", ""]
-            if arm == OURS and "ratio" in result:
-                first = result["first_seconds"]
-                own = [
-                    f"**{result['ratio']:.3g}**"
-                    + (f"; first as good after {first:.3g} s" if first else ""),
-                    f"≥ {row.goal:g}",
-                    "yes" if result["reached"] else "**no**",
-                ]
+            if arm == OURS and "ratio" in summary:
+                said = "yes" if summary["reached"] else "**no**"
+                own = [f"**{summary['ratio']:.3g}**", f"≥ {row.goal:g}", said]
             cells = [row.name, arm, settings, f"{end['cm']:.2f} ({seeds})",
-                     f"{end['seconds']:.3g}", *own]  # fmt: skip
+                     f"{end['seconds']:.3g}", f"{first:.3g}" if first else "never", *own,
+                     _where(result, places)]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -251,16 +270,22 @@ def _curves(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
 def _profiles(found: dict[str, dict[str, Any]]) -> str:
     """Returns the costliest operations of our step, where they were looked at."""
     lines = []
-    for name, result in found.items():
-        profile = result.get("libraries", {}).get(OURS, {}).get("profile")
+    for row, name in ((row, row.name + end) for end in ("", "-gpu") for row in (*ROWS, *CURVES)):
+        profile = found.get(name, {}).get("libraries", {}).get(OURS, {}).get("profile")
         if profile is None:
             continue
         top = list(profile["top_ms"].items())[:6]
-        text = ", ".join(f"`{operation[:60]}` {ms:.2g}" for operation, ms in top)
+        text = ", ".join(f"`{operation[:60]}` {_digits(ms)}" for operation, ms in top)
         share = profile.get("arithmetic_share")
         kernels = f"kernels {100 * share:.0f} % of the step; " if share else ""
-        lines.append(f"- {name}, ms per step: {kernels}{text}")
+        per = "step" if row.kind == "train" else "call"
+        lines.append(f"- {name}, ms per {per}: {kernels}{text}")
     return "\n".join(lines or ["*not measured* (`make bench ROW=... ARGS=--profile`)"]) + "\n"
+
+
+def _digits(ms: float) -> str:
+    """Returns two digits that count, never as a power of ten."""
+    return f"{ms:.0f}" if ms >= 10 else f"{ms:.2g}"
 
 
 def _machines(places: dict[str, str]) -> str:

@@ -221,11 +221,13 @@ ROWS: tuple[Row, ...] = (
         )
     ),
     *(
-        _fixed(Row(name=f"13-{kind}", work=work, goal=5), kind=kind, num_bins=(10_000,))
-        for kind, work in (
-            ("consistency", "consistency of 4 recordings, 10,000 bins each, 3-D"),
-            ("fit", "goodness of fit, 500 batches of 512, 10,000 x 120"),
-            ("jacobian", "Jacobian attribution, all maps and inverses, 10,000 x 120"),
+        _fixed(Row(name=f"13-{kind}", work=work, goal=5), kind=kind, **sizes)
+        for kind, work, sizes in (
+            ("consistency", "consistency of 4 recordings, 10,000 bins each, 3-D",
+             {"num_bins": (10_000,) * 4, "num_neurons": (3,) * 4}),
+            ("fit", "goodness of fit, 500 batches of 512, 10,000 x 120", {"num_bins": (10_000,)}),
+            ("jacobian", "Jacobian attribution, all maps and inverses, 10,000 x 120",
+             {"num_bins": (10_000,)}),
         )
     ),
     Row(
@@ -295,8 +297,8 @@ def select(names: Sequence[str], device: str = "cpu") -> list[Row]:
     for name in names:
         found = list(_named(name, every))
         if not found:
-            known = ", ".join(row.name for row in every)
-            raise ValueError(f"ROW must be rows, curves, or one of {known}; got {name!r}.")
+            known = ", ".join(("rows", "curves", *CURVE_NAMES, *(row.name for row in every)))
+            raise ValueError(f"ROW must be one of {known}; got {name!r}.")
         chosen += [row for row in found if row not in chosen]
     return chosen
 
