@@ -18,7 +18,7 @@ THREADS ?= 2
 CEBRA_ETHAN_DATA ?= $(realpath ../shared/data)
 export CEBRA_ETHAN_DATA
 
-.PHONY: run test test-slow coverage check bench bench-quality bench-report bench-env clean help
+.PHONY: run test test-slow coverage check bench bench-quality bench-limits bench-report bench-env clean help
 .DEFAULT_GOAL := help
 
 run: $(STAMP)  ## train on a simulated rat, print the numbers, draw the figures (DATA=folder: real rats)
@@ -46,6 +46,11 @@ bench: bench-env  ## speed and memory beside cebra 0.6.1, hours; ROW=2 or ROW=le
 
 bench-quality: bench-env  ## held-out losses of both after the same steps (ROW=...: only that)
 	$(BENCH)/bin/python -m benchmarks.speed --quality --threads $(THREADS) \
+		$(if $(ROW),--row $(ROW)) $(ARGS)
+	$(BENCH)/bin/python -m benchmarks.speed --report
+
+bench-limits: bench-env  ## what a step does, and how fast the machine is at that (ROW=...)
+	$(BENCH)/bin/python -m benchmarks.speed --limits --threads $(THREADS) \
 		$(if $(ROW),--row $(ROW)) $(ARGS)
 	$(BENCH)/bin/python -m benchmarks.speed --report
 

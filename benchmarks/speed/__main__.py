@@ -3,6 +3,7 @@
     python -m benchmarks.speed                     # whatever is not there yet
     python -m benchmarks.speed --row 2 8 length    # these again
     python -m benchmarks.speed --quality           # held-out losses instead of times
+    python -m benchmarks.speed --limits --row 1    # what a step does, and at best could take
     python -m benchmarks.speed --report            # docs/benchmarks.md from what is there
 
 Each row is a JSON file under runs/bench, written whole or not at all; with --tiny, a trial that no
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         repeats=given.repeats,
         threads=given.threads,
         device=given.device,
-        profile=given.profile or given.device != "cpu",
+        count=given.limits,
         limit_s=given.limit,
         libraries=given.library,
         ours=given.ours,
@@ -57,13 +58,16 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    prefix = "quality-" if given.quality else ""
+    prefix = "quality-" if given.quality else "limits-" if given.limits else ""
     suffix = "" if options.device == "cpu" else "-gpu"
     failed = False
     folder = given.out / "tiny" if options.tiny else given.out  # a trial is no result
+    if prefix:
+        rows = [row for row in rows if row.quality_steps and row.kind == "train"]
+        if not rows:
+            print("no row that was named is a training to compare.", file=sys.stderr)
+            return 1
     for row in rows:
-        if given.quality and not (row.quality_steps and row.kind == "train"):
-            continue
         path = folder / f"{prefix}{row.name}{suffix}.json"
         if path.exists() and not given.row:
             continue
@@ -86,13 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     root = os.environ.get("CEBRA_ETHAN_DATA") or pair.ROOT.parent / "shared" / "data"
     parser.add_argument("--row", nargs="*", default=[], help="names; rows, curves, or all without")
     parser.add_argument("--quality", action="store_true", help="compare held-out losses")
+    parser.add_argument("--limits", action="store_true", help="count what a step does (processor)")
     parser.add_argument("--report", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--out", type=Path, default=pair.ROOT / "runs" / "bench")
     parser.add_argument("--docs", type=Path, default=pair.ROOT / "docs")
     parser.add_argument("--repeats", type=int, default=6, help="blocks of each library")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--profile", action="store_true", help="what a step is spent on")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds for one answer")
     parser.add_argument("--library", nargs="+", default=LIBRARIES, choices=LIBRARIES)
     parser.add_argument("--ours", type=Path, help="folder of another state of the package")

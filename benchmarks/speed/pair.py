@@ -37,7 +37,7 @@ class Options:
         repeats: Blocks of each library, at least five for a number that is reported.
         threads: Of each process.
         device: `"cpu"` or `"cuda"`.
-        profile: Look at what a step is spent on, after the blocks.
+        count: Count what a step does, and measure how fast this machine is at that.
         limit_s: An answer that takes longer counts as a failure.
         libraries: What to measure.
         ours: Folder of another state of the package, to compare two commits.
@@ -47,7 +47,7 @@ class Options:
     repeats: int = 6
     threads: int = 2
     device: str = "cpu"
-    profile: bool = False
+    count: bool = False
     limit_s: float = 900.0
     libraries: Sequence[str] = LIBRARIES
     ours: Path | None = None
@@ -164,9 +164,10 @@ def measure(row: Row, options: Options) -> dict[str, Any]:
             order = list(workers) if repeat % 2 == 0 else list(workers)[::-1]
             for library in order:
                 _try(library, results, workers, lambda name: _block(name, results, workers))
-        if options.profile:
-            for library in list(workers):
-                _try(library, results, workers, lambda name: _profile(name, results, workers))
+        for library in list(workers):
+            _try(library, results, workers, lambda name: _profile(name, results, workers))
+            if options.count:
+                _try(library, results, workers, lambda name: _count(name, results, workers))
     finally:
         for worker in workers.values():
             worker.close()
@@ -238,6 +239,13 @@ def _profile(library: str, results: Any, workers: dict[str, Worker]) -> dict[str
         times = [1_000 * b["seconds"] / b["steps"] for b in result["blocks"]]
         found["arithmetic_share"] = found["kernel_ms"] / stats.summary(times)["median"]
     return {"profile": found}
+
+
+def _count(library: str, results: Any, workers: dict[str, Worker]) -> dict[str, Any]:
+    """Returns what a step does, and how fast this machine is at that."""
+    result = results[library]
+    found = workers[library].ask(count=min(result["block_steps"], result["granule"]))
+    return {name: found[name] for name in ("count", "rates")}
 
 
 def _cores(blocks: list[dict[str, Any]]) -> float:

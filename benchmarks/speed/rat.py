@@ -100,32 +100,37 @@ def summarise(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]
 
     The ratio is that of the seconds of whole trainings. `reached` says whether our median error at
     the end of the budget is not above that of `cebra`; without it the ratio means nothing.
-    `first_seconds` is when the median of each, along its training, is first not above that.
+    `first_seconds` is when the median of each, along its training, is first not above that, and
+    `lowest` where it is lowest.
     """
     ends = {
         arm: {
             "cm": float(np.median([run["curve"][-1]["cm"] for run in some])),
             "cm_of_seeds": [run["curve"][-1]["cm"] for run in some],
             "seconds": float(np.median([run["seconds"] for run in some])),
+            "lowest": min(_medians(some), key=lambda look: look["cm"]),
         }
         for arm, some in runs.items()
     }
     answer: dict[str, Any] = {"ends": ends, "first_seconds": {}}
     if CEBRA in ends:
         goal = ends[CEBRA]["cm"]
-        answer["first_seconds"] = {arm: _first(some, goal) for arm, some in runs.items()}
+        answer["first_seconds"] = {
+            arm: next((look["seconds"] for look in _medians(some) if look["cm"] <= goal), None)
+            for arm, some in runs.items()
+        }
     if {OURS, CEBRA} <= set(ends):
         answer["reached"] = ends[OURS]["cm"] <= goal
         answer["ratio"] = ends[CEBRA]["seconds"] / ends[OURS]["seconds"]
     return answer
 
 
-def _first(runs: Sequence[Mapping[str, Any]], goal: float) -> float | None:
-    """Returns the median seconds of the first look whose median error is not above a goal."""
-    for looks in zip(*(run["curve"] for run in runs), strict=True):
-        if np.median([look["cm"] for look in looks]) <= goal:
-            return float(np.median([look["seconds"] for look in looks]))
-    return None
+def _medians(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """Returns the medians over seeds of seconds and error at each look along a training."""
+    return [
+        {name: float(np.median([look[name] for look in looks])) for name in ("seconds", "cm")}
+        for looks in zip(*(run["curve"] for run in runs), strict=True)
+    ]
 
 
 def train_once(

@@ -1,7 +1,7 @@
 """docs/benchmarks.md, its figures and docs/benchmarks.json, from the JSON files of the rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from ..jobs import publish
 from .figures import draw_all
 from .libraries import CEBRA, OURS
+from .limits import floor_ms
 from .rat import summarise
 from .rows import CURVE_NAMES, CURVES, ROWS, Row, points_of
 
@@ -18,6 +19,7 @@ __all__ = ["BEGIN", "END", "read_results", "write_report"]
 BEGIN, END = "<!-- generated: make bench-report -->", "<!-- end of what is generated -->"
 
 _GB, _MB = 1e9, 1e6
+_RATES = {"products": 1e9, "bytes": _GB, "calls": 1e6}
 _HEAD = """# Speed and memory beside `cebra` 0.6.1
 
 `make bench` sets up `.venv-bench` with both libraries, measures every row and writes this page;
@@ -33,15 +35,18 @@ takes the place of what stood there. How it is done:
 - A training is one long `fit` that stands still inside its callback between two blocks, so that
   what is timed is the loop as users run it. Same architecture (32 units, 3-D output), batch and
   loss; time offset 10. Steps before the first block are not counted.
-- The ratio is that of the medians over blocks; its range is a 95 % bootstrap over blocks. The
-  ratio of processor times is beside it: other programs on the machine disturb it less.
+- Times are medians over blocks, with quartiles in brackets (in the plots: shortest and longest).
+  The ratio is that of the medians; its range is a 95 % bootstrap over blocks. The ratio of
+  processor times is beside it: other programs on the machine disturb it less.
 - Memory is the peak of the process above what it held after imports (and after one empty step of
-  torch, which loads much when first used); the recording itself is in it.
-- Held-out loss: three seeds each, the same number of steps, InfoNCE of 5,000 bins that neither
-  saw, by one judge in plain numpy that knows neither library. *within*: our mean lies inside the
-  range of `cebra`'s three; *below*: it is better than all three; *above*: worse.
-- *not measured* means that; nothing here is filled in by hand. What was measured where stands in
-  the last table.
+  torch, which loads much when first used); the recording itself is in it. In brackets: how many
+  times the activity as float32.
+- Held-out loss (`make bench-quality`; `make bench ROW=...` measures times alone): three seeds
+  each with their range, the same number of steps, InfoNCE of 5,000 bins that neither saw, by one
+  judge in plain numpy that knows neither library. *within*: our mean lies inside the range of
+  `cebra`'s three; *below*: it is better than all three; *above*: worse.
+- *not measured* means that; nothing before the notes is filled in by hand. A letter says in which
+  state (commit, versions, threads) of which machine a row was measured; see *Measured on*.
 """
 
 _GPU = """Where it says *not measured*, nothing is kept in the file of numbers; older ones, if
@@ -61,7 +66,7 @@ def write_report(results: Path, docs: Path) -> Path:
     Returns:
         The page.
     """
-    found = publish(read_results(results), docs / "benchmarks.json")
+    found = _publish(read_results(results), docs / "benchmarks.json")
     figures = draw_all(found, docs / "images")
     places = _places(found)
     parts = [
@@ -79,6 +84,7 @@ def write_report(results: Path, docs: Path) -> Path:
         _curves(found, places),
         *(f"![{text}](images/{path.name})\n" for path, text in figures),
         "## What steps are spent on\n",
+        _limits(found, places),
         _profiles(found),
         "## Measured on\n",
         _machines(places),
@@ -87,6 +93,13 @@ def write_report(results: Path, docs: Path) -> Path:
     kept = page.read_text(encoding="utf-8").partition(END)[2] if page.exists() else "\n"
     page.write_text(f"{BEGIN}\n" + "\n".join(parts) + f"\n{END}{kept}", encoding="utf-8")
     return page
+
+
+def _publish(results: dict[str, dict[str, Any]], path: Path) -> dict[str, dict[str, Any]]:
+    """Publishes results; what was skipped does not take the place of what was measured."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    fresh = {k: one for k, one in results.items() if "skipped" not in one or k not in known}
+    return publish(fresh, path)
 
 
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:
@@ -220,16 +233,17 @@ def _rat(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
         "seconds of training: medians over seeds, at the end of a budget that was fixed before. "
         "The settings were fixed on *buddy*. `cebra-same` is `cebra` with our learning rate, "
         "batch and steps (it has no schedule). *First as good*: when the median over seeds, "
-        "looked at 20 times along the training, is first not above that of `cebra` at its end.\n",
-        "| # | who | settings | cm (seeds) | seconds | first as good (s) | ratio | to reach "
-        "| as good as cebra | where, when |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "looked at 20 times along the training, is first not above that of `cebra` at its end; "
+        "*lowest*: where it is lowest, which no one who trains can know.\n",
+        "| # | who | settings | cm (seeds) | seconds | first as good (s) | lowest (after s) "
+        "| ratio | to reach | as good as cebra | where, when |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in (row for row in ROWS if row.kind == "rat"):
         result = found.get(row.name)
         if result is None or "ends" not in result:
             why = "" if result is None else f": {result.get('skipped')}"
-            lines.append(f"| {row.name} | | | | | | *not measured*{why} | ≥ {row.goal:g} | | |")
+            lines.append(f"| {row.name} | | | | | | | *not measured*{why} | ≥ {row.goal:g} | | |")
             continue
         summary = summarise(result["runs"])
         for arm, end in summary["ends"].items():
@@ -241,7 +255,8 @@ def _rat(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
                 said = "yes" if summary["reached"] else "**no**"
                 own = [f"**{summary['ratio']:.3g}**", f"≥ {row.goal:g}", said]
             cells = [row.name, arm, settings, f"{end['cm']:.2f} ({seeds})",
-                     f"{end['seconds']:.3g}", f"{first:.3g}" if first else "never", *own,
+                     f"{end['seconds']:.3g}", f"{first:.3g}" if first else "never",
+                     "{cm:.2f} ({seconds:.3g})".format(**end["lowest"]), *own,
                      _where(result, places)]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -267,6 +282,53 @@ def _curves(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _limits(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
+    """Returns what a step does, and how long that takes at the best rates of the machine."""
+    lines = [
+        "What PyTorch does in a step, counted while it runs (`benchmarks/speed/limits.py`): "
+        "billions of floating-point operations of products and convolutions, megabytes that all "
+        "other calls read and write, and calls. Behind it the best rates of the machine, measured "
+        "in our process after the step (billions of operations, GB, and millions of calls a "
+        "second), with arrays that stay in the cache and with arrays that come from memory, and "
+        "what our step would take at these rates. Arithmetic of the other calls (GELU, "
+        "exponentials) and the search of labels by numpy come on top. `make bench-limits`; steps "
+        "were timed anew for this table, so that times and rates are of one hour.\n",
+        "| # | operations: cebra, ours | MB: cebra, ours | calls: cebra, ours | rates in the "
+        "cache; from memory | ms in the cache: products + bytes + calls | from memory "
+        "| our step, ms | of cebra | ratio | where, when |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in ROWS:
+        result = found.get(f"limits-{row.name}", {})
+        if "ratio" not in result:
+            continue
+        theirs, ours = (result["libraries"][name] for name in (CEBRA, OURS))
+        counts = [
+            ", ".join(_three(one["count"][name] / by) for one in (theirs, ours))
+            for name, by in (("products", 1e9), ("bytes", 1e6), ("calls", 1))
+        ]
+        speeds = [
+            ", ".join(f"{rate[name] / by:.3g}" for name, by in _RATES.items())
+            for rate in ours["rates"].values()
+        ]
+        cells = [
+            row.name,
+            *counts,
+            "; ".join(speeds),
+            *(_sum(floor_ms(ours["count"], rate)) for rate in ours["rates"].values()),
+            *(_three(one["ms"]["median"]) for one in (ours, theirs)),
+            f"{result['ratio']['median']:.3g}",
+            _where(result, places),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _sum(parts: Mapping[str, float]) -> str:
+    terms = " + ".join(f"{ms:.2g}" for ms in parts.values())
+    return f"{terms} = {sum(parts.values()):.3g}"
+
+
 def _profiles(found: dict[str, dict[str, Any]]) -> str:
     """Returns the costliest operations of our step, where they were looked at."""
     lines = []
@@ -280,7 +342,12 @@ def _profiles(found: dict[str, dict[str, Any]]) -> str:
         kernels = f"kernels {100 * share:.0f} % of the step; " if share else ""
         per = "step" if row.kind == "train" else "call"
         lines.append(f"- {name}, ms per {per}: {kernels}{text}")
-    return "\n".join(lines or ["*not measured* (`make bench ROW=... ARGS=--profile`)"]) + "\n"
+    return "\n".join(lines or ["*not measured*"]) + "\n"
+
+
+def _three(number: float) -> str:
+    """Returns three digits, or a whole number."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _digits(ms: float) -> str:

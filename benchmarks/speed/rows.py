@@ -297,7 +297,8 @@ def select(names: Sequence[str], device: str = "cpu") -> list[Row]:
     for name in names:
         found = list(_named(name, every))
         if not found:
-            known = ", ".join(("rows", "curves", *CURVE_NAMES, *(row.name for row in every)))
+            own = (part for row in every for part in (row.name.partition("-")[0], row.name))
+            known = ", ".join(dict.fromkeys(("rows", "curves", *CURVE_NAMES, *own)))
             raise ValueError(f"ROW must be one of {known}; got {name!r}.")
         chosen += [row for row in found if row not in chosen]
     return chosen

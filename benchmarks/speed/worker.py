@@ -2,8 +2,8 @@
 
 The first line says what to prepare, and is answered when it is. Each `{"run": n}` is answered with
 the seconds that n steps (or calls) took and the most memory so far, `{"profile": n}` also with
-what they were spent on; `{"end": true}` ends the process. Between two requests it waits and takes
-no time of the processor.
+what they were spent on, `{"count": n}` with what they did and how fast this machine is at that;
+`{"end": true}` ends the process. Between two requests it waits and takes no time of the processor.
 
 A training is one long `fit`. It stands still inside the callback that both libraries have, and
 goes on when it is asked for more steps, so what is measured is the loop as users run it.
@@ -36,6 +36,7 @@ class Meter:
     def __init__(self, answers: TextIO, cuda: bool) -> None:
         self.answers, self.cuda = answers, cuda
         self._profiler: Any = None
+        self._counter: Any = None
         self._start = (0.0, 0.0)
 
     def say(self, **answer: Any) -> None:
@@ -51,8 +52,13 @@ class Meter:
         if "profile" in request:
             self._profiler = _profiler(self.cuda)
             self._profiler.__enter__()
+        if "count" in request:
+            from .limits import Counter
+
+            self._counter = Counter()
+            self._counter.__enter__()
         self._start = self._clocks()
-        return int(request.get("run") or request["profile"])
+        return int(next(iter(request.values())))
 
     def done(self, steps: int) -> None:
         """Stops the clock after some steps and sends what it shows."""
@@ -63,6 +69,12 @@ class Meter:
             self._profiler.__exit__(None, None, None)
             answer |= _spent(self._profiler, steps)
             self._profiler = None
+        if self._counter is not None:
+            from .limits import rates
+
+            self._counter.__exit__(None, None, None)
+            answer |= {"count": self._counter.per_step(steps), "rates": rates()}
+            self._counter = None
         self.say(**answer, **_memory(self.cuda))
 
     def _clocks(self) -> tuple[float, float]:

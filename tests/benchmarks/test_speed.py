@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.speed import __main__ as program
-from benchmarks.speed import machine, quality, rat, report, stats
+from benchmarks.speed import limits, machine, quality, rat, report, stats
 from benchmarks.speed.data import LABELS, Session, sessions
 from benchmarks.speed.libraries import CEBRA, LIBRARIES, OURS
 from benchmarks.speed.pair import Options, WorkerFailed, ask_once, measure
@@ -154,6 +155,58 @@ def test_time_to_quality_needs_the_quality():
     found = rat.summarise({CEBRA: [run(100, 30, 8)], OURS: [run(1, 20, 9)]})
     assert not found["reached"]
     assert found["first_seconds"] == {CEBRA: 100, OURS: None}
+
+
+def test_the_lowest_error_on_the_way_is_told():
+    def run(*cm):
+        curve = [{"seconds": float(k), "cm": x} for k, x in enumerate(cm)]
+        return {"seconds": 9.0, "curve": curve}
+
+    found = rat.summarise({CEBRA: [run(9, 5, 7), run(9, 7, 7)]})
+    assert found["ends"][CEBRA]["lowest"] == {"seconds": 1, "cm": 6}
+    assert found["first_seconds"] == {CEBRA: 1}
+
+
+def test_products_bytes_and_calls_are_counted():
+    a, b = torch.zeros(3, 4), torch.zeros(4, 5)
+    with limits.Counter() as counter:
+        out = a @ b  # 2 * 3 * 4 * 5 operations
+        torch.nn.functional.gelu(out.T)  # the view costs nothing; 15 numbers in, 15 out
+        torch.zeros(100, 7).index_select(0, torch.tensor([1, 2]))
+    made = 100 * 7 * 4 + 2 * 8  # zeros and the indices
+    found = counter.per_step(2)
+    assert found["products"] == 3 * 4 * 5
+    assert 2 * found["bytes"] == pytest.approx(2 * 15 * 4 + made + 2 * 2 * 7 * 4 + 2 * 8, abs=64)
+    assert found["calls"] >= 2
+
+
+def test_products_of_a_training_are_those_of_its_layers():
+    layers = ((8, 32), (32, 32), (32, 32), (32, 3))
+    model = torch.nn.Sequential(*(torch.nn.Conv1d(a, b, 1) for a, b in layers))
+    windows = 96
+    with limits.Counter() as counter:
+        model(torch.zeros(windows, 8, 1)).sum().backward()
+    forward = sum(2 * windows * a * b for a, b in layers)
+    first = 2 * windows * 8 * 32  # whose gradient to the activity nobody needs
+    assert counter.per_step(1)["products"] == 3 * forward - first
+
+
+def test_rates_are_positive_and_make_times():
+    found = limits.rates()
+    assert all(rate > 0 for one in found.values() for rate in one.values())
+    count = {"products": 4e9, "bytes": 1e9, "calls": 10.0}
+    rate = {"products": 2e9, "bytes": 1e9, "calls": 1e3}
+    assert limits.floor_ms(count, rate) == {"products": 2_000, "bytes": 1_000, "calls": 10}
+
+
+def test_a_row_that_is_skipped_does_not_hide_what_was_measured(tmp_path):
+    (tmp_path / "results").mkdir()
+    file = tmp_path / "results" / "2.json"
+    file.write_text(json.dumps(made_up(BY_NAME["2"])))
+    text = report.write_report(tmp_path / "results", tmp_path).read_text()
+    about = {**machine.describe(Options()), "tiny": False}
+    file.write_text(json.dumps({"machine": about, "skipped": "needs a file"}))
+    assert report.write_report(tmp_path / "results", tmp_path).read_text() == text
 
 
 def test_rows_of_the_rat_say_what_they_need(tmp_path):
