@@ -229,8 +229,10 @@ def test_another_state_of_our_package_can_be_measured(tmp_path):
 
 
 def test_our_library_is_measured():
-    found = measure(tiny(BY_NAME["2"]), quick(OURS))["libraries"][OURS]
+    found = measure(tiny(BY_NAME["2"]), replace(quick(OURS), count=True))["libraries"][OURS]
     assert "failed" not in found
+    assert all(found["count"][name] > 0 for name in ("products", "bytes", "calls"))
+    assert set(found["rates"]) == {"cache", "memory"}
     assert [block["steps"] for block in found["blocks"]] == [found["block_steps"]] * 2
     assert found["block_steps"] % found["granule"] == 0
     assert found["threads"] == 1
@@ -296,3 +298,5 @@ def test_report_holds_every_row_and_keeps_what_was_written_below(tmp_path):
 def test_command_line_says_which_rows_there_are(capsys):
     assert program.main(["--row", "nothing"]) == 1
     assert "ROW must be" in capsys.readouterr().err
+    assert program.main(["--quality", "--row", "12"]) == 1
+    assert "no row that was named is a training" in capsys.readouterr().err
