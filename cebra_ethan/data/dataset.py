@@ -69,7 +69,7 @@ class ContrastiveDataset(NeuralDataset):
 
     Args:
         neural: Activity `(T, N)`: array, tensor, table, or a `Recording` with labels and trials.
-        labels: Named labels; see `BehavioralDataset`, which demands them.
+        labels: As for `BehavioralDataset`, which demands them.
         trial: Trial of each bin, `(T,)`. Windows and pairs stay inside a trial.
         time_offset: Bins between a reference and its positive (time), or over which labels change.
         num_negatives: Negatives drawn for each reference; `None` shares the batch's among all.
@@ -90,7 +90,7 @@ class ContrastiveDataset(NeuralDataset):
         self,
         neural: Any,
         *,
-        labels: Mapping[str, Any] | None = None,
+        labels: Any = None,
         trial: Any = None,
         time_offset: int = 1,
         num_negatives: int | None = None,
@@ -145,8 +145,7 @@ class BehavioralDataset(ContrastiveDataset):
     """
 
     def __init__(self, neural: Any, labels: Any = None, **options: Any) -> None:
-        named = None if labels is None else as_labels(labels)
-        super().__init__(neural, labels=named, **options)
+        super().__init__(neural, labels=labels, **options)
         if not self.recording.labels:
             raise DataError(
                 "a BehavioralDataset needs one label or more; got none. Pass labels, or use "
@@ -157,7 +156,7 @@ class BehavioralDataset(ContrastiveDataset):
 def as_recording(
     neural: Any,
     *,
-    labels: Mapping[str, Any] | None = None,
+    labels: Any = None,
     trial: Any = None,
     name: str = "recording",
 ) -> Recording:
@@ -186,7 +185,8 @@ def as_recording(
     check_finite(array, "neural")
     tensor = torch.from_numpy(to_float32(array, "neural"))
     coded = None if trial is None else Label(trial, "categorical", name="trial").values
-    return Recording(neural=tensor, labels=as_labels(labels or {}), trial=coded, name=name)
+    named = {} if labels is None else as_labels(labels)
+    return Recording(neural=tensor, labels=named, trial=coded, name=name)
 
 
 def as_labels(labels: Any) -> dict[str, Label]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,8 +24,8 @@ class MultiSessionDataset:
 
     Args:
         sessions: Activity `(T, N)` of each, or `Recording`s with labels and trials.
-        labels: Named labels of each session, the same names in all; `None` takes those of the
-            recordings.
+        labels: Of each session, as for `BehavioralDataset`, the same names in all; `None` takes
+            those of the recordings.
         trials: Trial of each bin, for each session.
         options: `SamplingOptions` as keywords, as for `ContrastiveDataset`.
 
@@ -43,7 +43,7 @@ class MultiSessionDataset:
     def __init__(
         self,
         sessions: Sequence[Any],
-        labels: Sequence[Mapping[str, Any] | None] | None = None,
+        labels: Sequence[Any] | None = None,
         trials: Sequence[Any] | None = None,
         **options: Any,
     ) -> None:

@@ -72,7 +72,8 @@ class SamplingOptions:
         if (self.conditional == "delta_normal") != (self.delta is not None):
             raise InvalidParameterError(
                 "delta, the standard deviation of the label's change, goes with "
-                f"conditional='delta_normal' and only with it; got delta={self.delta!r} and "
+                "conditional='delta_normal' (old name 'delta') and only with it; got "
+                f"delta={self.delta!r} and "
                 f"conditional={self.conditional!r}. Set both or neither."
             )
         if self.delta is not None and not _is_positive(self.delta):

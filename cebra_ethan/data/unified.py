@@ -74,7 +74,7 @@ class UnifiedDataset(MultiSessionDataset):
     def __init__(
         self,
         sessions: Sequence[Any],
-        labels: Sequence[Mapping[str, Any] | None] | None = None,
+        labels: Sequence[Any] | None = None,
         trials: Sequence[Any] | None = None,
         *,
         session_dropout: float = 0.5,

@@ -246,7 +246,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_params(self)
         check_unchanged(self, self._fitted_params)
         sessions = checked_sessions(self, X, y, labels, trial, fitted=True)
-        check_labels(self, sessions[0])
+        check_labels(self, sessions[0], trains=True)
         if not self.label_kinds_:
             set_labels(self, sessions[0])
         train_on(self, sessions, callback, callback_frequency)
@@ -267,7 +267,9 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         The layer where the neurons come in is made anew; the other layers start from the fitted
         ones. A model of one session becomes that of the new recording. In a model of several, the
-        session with this number is replaced, or one more is added, which starts from session 0.
+        session with this number is replaced, or one more is added, which starts from session 0. It
+        is trained on the new recording alone, so beside the other sessions its embedding may be
+        turned or flipped: `align_sessions` turns it onto them.
 
         The arguments are those of `fit` for one session with any neurons, and `session_id`, the
         session to replace; `freeze` keeps `"all but the first layer"` as they are, or `"none"`.
@@ -282,7 +284,7 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_unchanged(self, self._fitted_params)
         check_adaptation(self, session_id, freeze)
         recording = checked_recording(self, one_session(X, y, labels, trial))
-        check_labels(self, recording)
+        check_labels(self, recording, trains=True)
         own: dict[str, Any] = {"callback": callback, "callback_frequency": callback_frequency}
         solver = adapted(self, recording, session_id, freeze, **own)
         set_fitted(self, solver, X, [recording], anew=not self.label_kinds_)

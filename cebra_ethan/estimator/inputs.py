@@ -138,6 +138,11 @@ def check_neural(X: Any, estimator: BaseEstimator, name: str = "X") -> np.ndarra
         DataTypeError: If the type is not a number.
         TypeError: If the matrix is sparse.
     """
+    if X is None or (isinstance(X, (list, tuple)) and not X):
+        raise DataError(
+            f"{name} must be activity of shape (time bins, neurons); got {X!r}. Pass an array, or "
+            "for several sessions a list of arrays."
+        )
     X = _rows(as_array(X, name), name)
     kind = getattr(getattr(X, "dtype", None), "kind", "O")
     array = check_array(

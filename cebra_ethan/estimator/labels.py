@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def set_labels(estimator: CEBRA, recording: Recording) -> None:
     estimator.label_forms_ = {name: _form(label) for name, label in recording.labels.items()}
 
 
-def check_labels(estimator: CEBRA, recording: Recording) -> None:
+def check_labels(estimator: CEBRA, recording: Recording, *, trains: bool = False) -> None:
     """Refuses labels that are not like those that the model was fitted with.
 
     A class that is compared as a number, or an angle in degrees that was one in radians, gives
@@ -33,12 +34,20 @@ def check_labels(estimator: CEBRA, recording: Recording) -> None:
     Args:
         estimator: Fitted.
         recording: With the labels that the user passed.
+        trains: Warn where none are passed to a model that was fitted with some.
 
     Raises:
         DataError: With the label, how it was fitted and how it arrived.
     """
     kinds: Mapping[str, Kind] = estimator.label_kinds_
     forms: Mapping[str, Form] = getattr(estimator, "label_forms_", None) or {}
+    if kinds and not recording.labels and trains:
+        warnings.warn(
+            f"the model was fitted with labels ({', '.join(kinds)}) and goes on by time alone, "
+            "since none are passed",
+            UserWarning,
+            stacklevel=3,
+        )
     if not kinds or not recording.labels:
         return
     by_name = recording.labels.keys() <= kinds.keys()

@@ -64,6 +64,8 @@ def read_estimator(
     cls: type[CEBRA], path: str | os.PathLike[str], device: str | None
 ) -> tuple[CEBRA, SingleSessionSolver, dict[str, Any]]:
     """Returns an unfitted estimator, its solver, and the attributes to set; see `CEBRA.load`."""
+    if device is not None:
+        resolve_device(device)  # what the caller asks for is no fault of the file
     state = load_state(path)
     _check_schema(cls, state, path)
     estimator, fitted = cls(**state["params"]), state["fitted"]

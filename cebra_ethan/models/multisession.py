@@ -63,6 +63,13 @@ class MultiSessionModel(nn.Module):
         assert isinstance(encoder, OffsetModel)
         return encoder
 
+    def __getitem__(self, session: int) -> OffsetModel:
+        """Returns the encoder of one session."""
+        return self.encoder(session)
+
+    def __len__(self) -> int:
+        return self.num_sessions
+
     @property
     def num_sessions(self) -> int:
         """The number of encoders."""

@@ -41,7 +41,7 @@ def plot_consistency(
         limits: Values of the ends of the colour scale, in percent.
         cmap: Colour map.
         colorbar: Whether to draw a colour bar.
-        image: Passed to `Axes.imshow`.
+        image: Passed to `Axes.imshow`; `vmin` and `vmax` take the place of `limits`.
 
     Returns:
         The axes.
@@ -59,7 +59,7 @@ def plot_consistency(
     np.fill_diagonal(matrix, np.nan)
     size = 2.4 + 0.45 * min(len(matrix), _LARGEST_WITH_NUMBERS)
     ax = ax if ax is not None else new_axes(size + 0.6, size)
-    scale = Normalize(*limits)
+    scale = Normalize(image.pop("vmin", limits[0]), image.pop("vmax", limits[1]))
     options = {"cmap": cmap or COLORMAPS["score"], "norm": scale} | image
     drawn = ax.imshow(matrix, **options)
     if len(matrix) <= _LARGEST_WITH_NUMBERS:

@@ -207,8 +207,14 @@ def checked_points(
         dims: Two or three dimensions, in order; `None` is the first three.
 
     Raises:
-        DataError: If there are not two dimensions, or one of them is not there.
+        DataError: If there are not two dimensions, or one of them is not there, or no bin is
+            finite, or several embeddings are given.
     """
+    if isinstance(embedding, (list, tuple)) and any(np.ndim(one) == 2 for one in embedding):
+        raise DataError(
+            f"one embedding is drawn at a time; got {len(embedding)}. Draw each by itself, on the "
+            "same axes with ax= if they belong together."
+        )
     points = np.asarray(as_array(embedding, "embedding"))
     if points.ndim != 2 or points.shape[1] < 2:
         raise DataError(

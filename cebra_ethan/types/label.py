@@ -147,7 +147,8 @@ def _encode(array: np.ndarray, name: str) -> tuple[Tensor, np.ndarray]:
     if array.ndim != 1:
         raise DataError(
             f"a categorical label must have shape (time bins,); {name} has shape {array.shape}. "
-            "Pass one label for each column, or floats if the columns are continuous."
+            "Pass one label for each column, or Label(values, 'continuous') if the columns are "
+            "numbers to compare."
         )
     if array.dtype.kind == "u" and array.max() > np.iinfo(np.int64).max:
         raise DataError(

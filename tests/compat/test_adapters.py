@@ -247,3 +247,16 @@ def test_nothing_warns_of_a_script_as_it_is_written_for_cebra():
         warnings.simplefilter("error")
         fitted = cebra.CEBRA(**SMALL, conditional="time_delta").fit(X, CLASSES)
     assert fitted.label_kinds_ == {"label 0": "categorical"}
+
+
+def test_a_collection_goes_through_its_sessions():
+    one, other = (cebra.data.TensorDataset(torch.randn(n, 3), torch.rand(n, 2)) for n in (20, 30))
+    collection = cebra.data.DatasetCollection(one, other)
+    assert list(collection.iter_sessions()) == [one, other]
+    assert collection.session_lengths == [20, 30]
+
+
+def test_consistency_is_drawn_with_the_ends_of_its_scale():
+    pairs = [("a", "b"), ("b", "a")]
+    ax = cebra.plot_consistency([0.5, 0.6], pairs, ["a", "b"], vmin=0, vmax=100)
+    assert ax.images[0].get_clim() == (0, 100)

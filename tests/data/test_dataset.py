@@ -163,3 +163,10 @@ def test_a_batch_holds_the_windows_of_the_drawn_rows():
     assert batch.negative.shape == (6, 3, 2, 3)
     for window, row in zip(batch.reference, indices.reference.tolist(), strict=True):
         assert window.tolist() == VALUES[row - 1 : row + 2].T.tolist()
+
+
+def test_one_array_is_one_label():
+    label = np.linspace(0, 1, 12)
+    given = ContrastiveDataset(VALUES, labels=label).recording.labels
+    assert list(given) == ["label 0"]
+    np.testing.assert_array_equal(given["label 0"].to_numpy(), label)

@@ -481,3 +481,9 @@ def test_load_data_says_what_is_wrong(tmp_path):
         load_data(tmp_path / "a.npy", columns=[3])
     np.savez(tmp_path / "a.npz", name="rat", spikes=SPIKES)
     np.testing.assert_array_equal(load_data(tmp_path / "a.npz"), SPIKES)
+
+
+def test_a_table_of_pandas_with_counted_columns(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas comes with the extra data")
+    pandas.DataFrame(SPIKES).to_excel(tmp_path / "counted.xlsx")  # header 0, 1, 2 and an index
+    np.testing.assert_array_equal(read(tmp_path / "counted.xlsx", neural=[0, 1, 2]).neural, SPIKES)

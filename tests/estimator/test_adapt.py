@@ -226,6 +226,7 @@ def test_names_of_the_new_neurons_are_remembered():
     assert_equal(weights(listed), weights(one().adapt(NEW, PLACE)))
 
 
+@pytest.mark.filterwarnings("ignore:the model was fitted with labels")
 def test_no_label_is_needed_and_those_of_fit_are_remembered():
     assert one().adapt(NEW).label_kinds_ == {"label 0": "continuous"}
     by_time = make().fit(X[0])

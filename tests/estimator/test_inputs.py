@@ -177,3 +177,16 @@ def test_the_only_session_has_the_number_zero(session_id):
     assert model.transform(NEURAL, session_id=session_id).shape == (300, 3)
     with pytest.raises(ValueError, match="session_id must be None or 0"):
         model.transform(NEURAL, session_id=1)
+
+
+@pytest.mark.parametrize("nothing", [None, [], ()])
+def test_nothing_is_no_activity(nothing):
+    with pytest.raises(
+        DataError, match=r"X must be activity of shape \(time bins, neurons\); got"
+    ):
+        make().fit(nothing)
+
+
+def test_a_session_without_activity_is_named():
+    with pytest.raises(DataError, match="session 1 must be activity of shape"):
+        make().fit([NEURAL, None])

@@ -75,6 +75,7 @@ def test_other_values_and_fewer_labels_are_welcome(verb, given):
 
 
 @every_verb
+@pytest.mark.filterwarnings("ignore:the model was fitted with labels")
 def test_none_is_by_time_and_a_model_by_time_takes_any(verb):
     model, by_time = _fit(PLACE), _fit()
     VERBS[verb](model)
@@ -146,3 +147,15 @@ def test_rows_of_a_label_are_no_labels():
 def test_plain_lists_of_sessions_get_a_sentence(X, message):
     with pytest.raises(DataError, match=message):
         make().fit(X)
+
+
+@pytest.mark.parametrize("verb", ["partial_fit", "adapt"])
+def test_training_on_without_the_labels_of_fit_warns(verb):
+    with pytest.warns(UserWarning, match=r"fitted with labels \(label 0\) and goes on by time"):
+        VERBS[verb](_fit(ANGLE))
+
+
+@pytest.mark.parametrize("verb", ["partial_fit", "adapt"])
+def test_training_on_by_time_as_before_does_not_warn(verb, recwarn):
+    VERBS[verb](_fit())
+    assert not [one for one in recwarn if "goes on by time" in str(one.message)]

@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from cebra_ethan import CEBRA
 from cebra_ethan.data.augment import GaussianNoise
-from cebra_ethan.errors import CheckpointError
+from cebra_ethan.errors import CheckpointError, InvalidParameterError
 from cebra_ethan.estimator.persistence import FITTED
 from cebra_ethan.models.criterions import FocalInfoNCE
 from cebra_ethan.solver.checkpoint import load_state, save_state
@@ -140,3 +140,9 @@ def test_a_list_of_neurons_that_no_model_has_is_refused(tmp_path, counts):
     save_state(tmp_path / "model.ckpt", state)
     with pytest.raises(CheckpointError, match=r"n_features_in_ in .* must|describe a CEBRA"):
         CEBRA.load(tmp_path / "model.ckpt")
+
+
+def test_a_device_that_is_not_here_is_no_fault_of_the_file(tmp_path):
+    make().fit(NEURAL).save(tmp_path / "model.ckpt")
+    with pytest.raises(InvalidParameterError, match=r"got 'nowhere'\. Choose one"):
+        CEBRA.load(tmp_path / "model.ckpt", device="nowhere")

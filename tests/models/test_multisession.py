@@ -154,3 +154,11 @@ def test_weights_of_several_sessions_survive_a_file():
     again.load_state_dict(torch.load(file, weights_only=True))
     for one, two in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+def test_encoders_are_reached_like_entries_of_a_list():
+    encoders = [Offset5Model(n, 8, 3) for n in (4, 6)]
+    model = MultiSessionModel(encoders)
+    assert list(model) == encoders
+    assert len(model) == 2
+    assert model[1] is encoders[1]

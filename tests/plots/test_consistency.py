@@ -63,3 +63,8 @@ def test_large_matrices_have_no_numbers():
 def test_errors_name_the_rule(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_ends_of_the_colour_scale_may_be_named_as_matplotlib_does():
+    assert plot_consistency(MATRIX, vmin=20, vmax=80).images[0].get_clim() == (20, 80)
+    assert plot_consistency(MATRIX, vmax=50).images[0].get_clim() == (0, 50)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba_array
 
+from cebra_ethan.errors import DataError
 from cebra_ethan.plots import plot_embedding
 from cebra_ethan.plots.style import CATEGORICAL, COLORMAPS, new_axes
 from cebra_ethan.types import Label
@@ -132,3 +133,8 @@ def test_points_are_never_too_small_to_see(num):
 def test_errors_name_the_rule(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_several_embeddings_are_not_one():
+    with pytest.raises(DataError, match="one embedding is drawn at a time; got 2"):
+        plot_embedding([RING, RING[:5]])

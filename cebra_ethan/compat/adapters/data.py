@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -186,6 +186,15 @@ class DatasetCollection(MultiSessionDataset, Masked):
     def num_sessions(self) -> int:
         """The number of recordings."""
         return len(self)
+
+    @property
+    def session_lengths(self) -> list[int]:
+        """The number of time bins of each recording."""
+        return [len(one.recording) for one in self.datasets]
+
+    def iter_sessions(self) -> Iterator[Any]:
+        """Yields the dataset of each session."""
+        yield from self.datasets
 
     def get_session(self, session_id: int) -> Any:
         """Returns the dataset of one session."""

@@ -46,14 +46,14 @@ def columns_of(
     names = [name or str(index) for index, name in enumerate(first)]
     if not named:
         names = [str(index) for index in range(width)]
-    if len(set(names)) < width:
-        twice = sorted({name for name in names if names.count(name) > 1})
+    skipped = 1 if named and first[0] == "" and width > 1 else 0  # the index of pandas
+    if len(set(names[skipped:])) < width - skipped:
+        twice = sorted({name for name in names[skipped:] if names[skipped:].count(name) > 1})
         raise DataIntegrityError(
             f"columns must have names of their own; {where} has {', '.join(twice)} twice. "
             "Rename one, or pass header=False."
         )
     body = rows[named:]
-    skipped = 1 if named and first[0] == "" and width > 1 else 0  # the index of pandas
     return {
         name: _column([row[index] for row in body], where)
         for index, name in enumerate(names)
