@@ -53,6 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
         tiny=given.tiny,
         data_root=given.data_root,
     )
+    if given.limits and given.device != "cpu":
+        print(
+            f"--limits counts calls on a processor; got --device {given.device}.", file=sys.stderr
+        )
+        return 1
     try:
         rows = select(given.row, options.device)
     except ValueError as error:

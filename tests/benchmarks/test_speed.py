@@ -300,3 +300,5 @@ def test_command_line_says_which_rows_there_are(capsys):
     assert "ROW must be" in capsys.readouterr().err
     assert program.main(["--quality", "--row", "12"]) == 1
     assert "no row that was named is a training" in capsys.readouterr().err
+    assert program.main(["--limits", "--device", "cuda"]) == 1
+    assert "counts calls on a processor; got --device cuda" in capsys.readouterr().err
