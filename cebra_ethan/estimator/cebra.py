@@ -268,8 +268,8 @@ class CEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The layer where the neurons come in is made anew; the other layers start from the fitted
         ones. A model of one session becomes that of the new recording. In a model of several, the
         session with this number is replaced, or one more is added, which starts from session 0. It
-        is trained on the new recording alone, so beside the other sessions its embedding may be
-        turned or flipped: `align_sessions` turns it onto them.
+        is trained on the new recording alone: its embedding is not in the space of the others, and
+        `align_sessions` turns it there only as far as the shapes agree. Fit all for one space.
 
         The arguments are those of `fit` for one session with any neurons, and `session_id`, the
         session to replace; `freeze` keeps `"all but the first layer"` as they are, or `"none"`.
