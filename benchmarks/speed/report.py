@@ -255,7 +255,7 @@ def _rat(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
                 said = "yes" if summary["reached"] else "**no**"
                 own = [f"**{summary['ratio']:.3g}**", f"≥ {row.goal:g}", said]
             cells = [row.name, arm, settings, f"{end['cm']:.2f} ({seeds})",
-                     f"{end['seconds']:.3g}", f"{first:.3g}" if first else "never",
+                     f"{end['seconds']:.3g}", "never" if first is None else f"{first:.3g}",
                      "{cm:.2f} ({seconds:.3g})".format(**end["lowest"]), *own,
                      _where(result, places)]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
@@ -300,9 +300,9 @@ def _limits(found: dict[str, dict[str, Any]], places: dict[str, str]) -> str:
     ]
     for row in ROWS:
         result = found.get(f"limits-{row.name}", {})
-        if "ratio" not in result:
+        theirs, ours = (result.get("libraries", {}).get(name, {}) for name in (CEBRA, OURS))
+        if "ratio" not in result or "count" not in theirs or "count" not in ours:
             continue
-        theirs, ours = (result["libraries"][name] for name in (CEBRA, OURS))
         counts = [
             ", ".join(_three(one["count"][name] / by) for one in (theirs, ours))
             for name, by in (("products", 1e9), ("bytes", 1e6), ("calls", 1))

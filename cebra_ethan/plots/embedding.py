@@ -207,8 +207,8 @@ def checked_points(
         dims: Two or three dimensions, in order; `None` is the first three.
 
     Raises:
-        DataError: If there are not two dimensions, or one of them is not there, or no bin is
-            finite, or several embeddings are given.
+        DataError: If there are not two dimensions, or one of them is not there, or several
+            embeddings are given.
     """
     if isinstance(embedding, (list, tuple)) and any(np.ndim(one) == 2 for one in embedding):
         raise DataError(

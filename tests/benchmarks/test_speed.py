@@ -191,9 +191,7 @@ def test_products_of_a_training_are_those_of_its_layers():
     assert counter.per_step(1)["products"] == 3 * forward - first
 
 
-def test_rates_are_positive_and_make_times():
-    found = limits.rates()
-    assert all(rate > 0 for one in found.values() for rate in one.values())
+def test_counts_and_rates_make_times():
     count = {"products": 4e9, "bytes": 1e9, "calls": 10.0}
     rate = {"products": 2e9, "bytes": 1e9, "calls": 1e3}
     assert limits.floor_ms(count, rate) == {"products": 2_000, "bytes": 1_000, "calls": 10}
@@ -281,7 +279,16 @@ def test_report_holds_every_row_and_keeps_what_was_written_below(tmp_path):
     (results / "14-behavior.json").write_text(
         json.dumps({"machine": machine.describe(Options()), **rats})
     )
+    counted = made_up(BY_NAME["8-mixed"])
+    for one in counted["libraries"].values():
+        one["count"] = {"products": 4e9, "bytes": 2e6, "calls": 1_500.0}
+        one["rates"] = {"cache": {"products": 1e12, "bytes": 1e9, "calls": 1e6}}
+    (results / "limits-8-mixed.json").write_text(json.dumps(counted))
+    failed = made_up(BY_NAME["3"])  # no counts: what cannot be told is left out
+    (results / "limits-3.json").write_text(json.dumps(failed))
     text = report.write_report(results, docs).read_text()
+    assert "| 8-mixed | 4, 4 | 2, 2 | 1,500, 1,500 |" in text
+    assert "| 4 + 2 + 1.5 = 7.5 |" in text
     assert text.endswith(f"{report.END}\nWritten by hand.\n")
     assert all(f"| {row.name} |" in text for row in ROWS)
     assert "| ≥ 6 | yes |" in text
