@@ -18,6 +18,10 @@ class History(Mapping[str, np.ndarray]):
 
     Reading a number waits for the device, so losses are kept there and read `200` at a time.
 
+    Raises:
+        KeyError: If there is no series of that name.
+        TypeError: If a number or a slice is asked for instead of a name.
+
     Example:
         >>> history = History()
         >>> history.append({"loss": torch.tensor(2.0)})
@@ -53,6 +57,11 @@ class History(Mapping[str, np.ndarray]):
         self._read = {name: [self[name][:num_steps]] for name in self}
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"a history is read by the name of a series; got [{name!r}]. "
+                "history['loss'][-1] is the loss of the last step."
+            )
         self.flush()
         return np.concatenate(self._read[name])
 

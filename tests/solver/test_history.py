@@ -84,3 +84,12 @@ def test_a_reading_that_is_interrupted_neither_loses_nor_doubles(monkeypatch):
         history.flush()
     for name in ("loss", "half"):
         assert len(history[name]) == 5
+
+
+@pytest.mark.usefixtures("without_type_checks")
+@pytest.mark.parametrize("key", [-1, slice(None)])
+def test_a_number_is_not_the_name_of_a_series(key):
+    history = History()
+    history.append({"loss": torch.tensor(2.0)})
+    with pytest.raises(TypeError, match=r"read by the name of a series.*history\['loss'\]\[-1\]"):
+        history[key]
