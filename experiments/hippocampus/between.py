@@ -7,7 +7,7 @@ for the training part, as published, and for the held-out part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -66,7 +66,7 @@ def consistency_rows(
                 matrices[name] = matrix
     for rat in config.rats if config.num_seeds > 1 else ():
         for name in chosen:
-            pairs = list(_between_runs(config, pieces, done, name, rat))
+            pairs = _between_runs(config, pieces, done, name, rat)
             if pairs:
                 group = f"{RUNS}, {rat}"
                 row = make_row(group, name, _info(name), pairs, numbers)
@@ -106,30 +106,47 @@ def _info(name: str) -> Method:
 def _between_rats(
     config: HippocampusConfig, pieces: Mapping[tuple[str, int], Any], done: Done, name: str
 ) -> tuple[list[dict[str, Any]], Any]:
-    """Returns the scores of each seed and fold, and the first matrix."""
+    """Returns the scores of each seed, means over its folds, and the first matrix."""
     seeds, matrix = [], None
     num_seeds = config.num_seeds if METHODS[name].draws or name in _CONTROLS_ONLY else 1
     for seed in range(num_seeds):
+        folds = []
         for fold in range(num_folds(config)):
-            values: dict[str, Any] = {}
-            for part in _PARTS:
-                parts = [getattr(pieces[rat, fold], part) for rat in config.rats]
-                points = [
-                    _points(config, pieces[rat, fold], done, rat, name, seed, fold, part)
-                    for rat in config.rats
-                ]
-                if any(one is None for one in points):
-                    return [], None
-                for bins in ("both", "position"):
-                    found = _score(config, name, points, parts, bins == "both", seed)
-                    key = f"rats_{part}" + ("" if bins == "both" else "_position")
-                    values[key] = float(found.scores.mean())
-                    if key == "rats_train":
-                        values["pairs_train"] = found.scores.tolist()
-                        values["num_bins"] = found.num_points
-                        matrix = matrix or found
-            seeds.append(values)
+            values, found = _in_fold(config, pieces, done, name, seed, fold)
+            if found is None:
+                return [], None
+            folds.append(values)
+            matrix = matrix or found
+        seeds.append(
+            {key: np.mean([one[key] for one in folds], axis=0).tolist() for key in folds[0]}
+        )
     return seeds, matrix
+
+
+def _in_fold(
+    config: HippocampusConfig, pieces: Mapping[tuple[str, int], Any], done: Done, name: str,
+    seed: int, fold: int,
+) -> tuple[dict[str, Any], Consistency | None]:  # fmt: skip
+    """Returns the scores of one fold and the paper's matrix; nothing where points are missing."""
+    values: dict[str, Any] = {}
+    matrix = None
+    for part in _PARTS:
+        parts = [getattr(pieces[rat, fold], part) for rat in config.rats]
+        points = [
+            _points(config, pieces[rat, fold], done, rat, name, seed, fold, part)
+            for rat in config.rats
+        ]
+        if any(one is None for one in points):
+            return {}, None
+        for bins in ("both", "position"):
+            found = _score(config, name, points, parts, bins == "both", seed)
+            key = f"rats_{part}" + ("" if bins == "both" else "_position")
+            values[key] = float(found.scores.mean())
+            if key == "rats_train":
+                values["pairs_train"] = found.scores.tolist()
+                values["num_bins"] = found.num_points
+                matrix = found
+    return values, matrix
 
 
 def _score(
@@ -155,25 +172,25 @@ def _score(
 def _between_runs(
     config: HippocampusConfig, pieces: Mapping[tuple[str, int], Any], done: Done, name: str,
     rat: str,
-) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """Yields the scores of each ordered pair of runs."""
+) -> list[dict[str, float]]:  # fmt: skip
+    """Returns the scores of each ordered pair of runs, means over folds."""
     if not METHODS[name].draws and name not in _CONTROLS_ONLY:
-        return
+        return []
+    scores: dict[str, list[np.ndarray]] = {f"runs_{part}": [] for part in _PARTS}
     for fold in range(num_folds(config)):
-        scores = {}
         for part in _PARTS:
             runs = [
                 _points(config, pieces[rat, fold], done, rat, name, seed, fold, part)
                 for seed in range(config.num_seeds)
             ]
             if any(run is None for run in runs):
-                return
+                return []
             if name == "chance":
                 rng = np.random.default_rng(fold)
                 runs = [run[rng.permutation(len(run))] for run in runs]
-            scores[f"runs_{part}"] = consistency_score(runs, between="runs").scores
-        for pair in zip(*scores.values(), strict=True):
-            yield dict(zip(scores, map(float, pair), strict=True))
+            scores[f"runs_{part}"].append(consistency_score(runs, between="runs").scores)
+    means = {key: np.mean(folds, axis=0).tolist() for key, folds in scores.items()}
+    return [dict(zip(means, pair, strict=True)) for pair in zip(*means.values(), strict=True)]
 
 
 def _points(

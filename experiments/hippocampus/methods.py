@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import r2_score
 
 from cebra_ethan import CEBRA
 from cebra_ethan.baselines import LFADS, AutoLFADS
@@ -26,7 +25,11 @@ from cebra_ethan.utils.seeding import Streams, derive_seed
 from config import HippocampusConfig
 from experiments.common.controls import plain_points, untrained_points
 from experiments.hippocampus.baselines import fit_baseline, monte_carlo
-from experiments.hippocampus.nearest import permutation_p_values
+from experiments.hippocampus.nearest import (
+    choose_neighbors,
+    permutation_p_values,
+    r2_of_both,
+)
 from experiments.hippocampus.splits import Parts, split
 from experiments.hippocampus.table import METHODS, Method
 from utils import write_csv
@@ -78,8 +81,9 @@ def run_part(
     elif method.encoder == "baseline":
         model = fit_baseline(config, name, seed, parts, labels, method.transductive)
     result["readings"] = {}
+    chooser = _chooser(parts, method, draw_seed)
     for row in (name, *also):
-        points, decoded = _read(config, row, model, seed, parts, labels)
+        points, decoded = _read(config, row, model, seed, parts, labels, chooser)
         numbers = _numbers(decoded, chance=row == "chance")
         if METHODS[row].tested and config.num_shuffles:
             source = labels if METHODS[row].shuffle_decoder else parts.train.labels
@@ -97,6 +101,18 @@ def run_part(
     return result
 
 
+def _chooser(parts: Parts, method: Method, seed: int) -> Mapping[str, Label] | None:
+    """Returns the labels of the trips that choose `k`, shuffled where the decoder's are."""
+    if parts.valid is None:
+        return None
+    labels = {key: parts.valid.labels[key] for key in ("position", "direction")}
+    if not (method.shuffle and method.shuffle_decoder):
+        return labels
+    generator = torch.Generator().manual_seed(derive_seed(seed, 1))
+    shuffled: Mapping[str, Label] = shuffle_labels(labels, method.shuffle, generator)
+    return shuffled
+
+
 def _train(
     config: HippocampusConfig, method: Method, name: str, seed: int, parts: Parts,
     labels: Mapping[str, Label],
@@ -109,7 +125,7 @@ def _train(
 
 def _read(
     config: HippocampusConfig, row: str, model: Any, seed: int, parts: Parts,
-    labels: Mapping[str, Label],
+    labels: Mapping[str, Label], chooser: Mapping[str, Label] | None,
 ) -> tuple[Points, Mapping[str, Decoded]]:  # fmt: skip
     """Returns the points of training and test part, and what is decoded from them."""
     method, true = METHODS[row], parts.test.labels
@@ -130,19 +146,16 @@ def _read(
             model.set_params(inference="labels" if method.labels_at_inference else "neural")
         points = [_transform(model, method, one, parts, config) for one in pieces]
     source = labels if method.shuffle_decoder else parts.train.labels
-    fit_on, chooses = points[0], config.valid_fraction
-    if parts.valid is not None:
-        fit_on = np.concatenate([points[0], points[2]])
-        chooses = np.arange(len(fit_on)) >= len(points[0])
+    neighbors: Sequence[int] = config.neighbors
+    if chooser is not None:
+        neighbors = [
+            choose_neighbors(points[0], source, points[2], chooser, neighbors, method.metric)
+        ]
     decoded = {}
     for key in ("position", "direction"):
-        label = source[key]
-        if parts.valid is not None:
-            joined = np.concatenate([label.to_numpy(), parts.valid.labels[key].to_numpy()])
-            label = Label(joined, label.kind, name=key)
         score = decode(
-            fit_on, label, points[1], true[key], grid={"n_neighbors": config.neighbors},
-            validation=chooses, metric=method.metric,
+            points[0], source[key], points[1], true[key], grid={"n_neighbors": neighbors},
+            validation=config.valid_fraction, metric=method.metric,
         )  # fmt: skip
         decoded[key] = Decoded(
             score, true[key], score.predicted, score.chance, int(score.setting["n_neighbors"])
@@ -240,10 +253,8 @@ def _numbers(decoded: Mapping[str, Decoded], chance: bool) -> dict[str, Any]:
         "r2": where.r2,
         "direction_accuracy": which.accuracy,
     }
-    if not chance:  # the paper's R² of position and direction as one vector
-        true = (direction.true.to_numpy() == "right").astype(float)
-        guess = (np.asarray(direction.predicted) == "right").astype(float)
-        numbers["total_r2"] = (where.r2 + r2_score(true, guess)) / 2
+    if not chance:
+        numbers["total_r2"] = r2_of_both(where.r2, direction.true, direction.predicted)
     return numbers
 
 

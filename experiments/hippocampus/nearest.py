@@ -1,4 +1,4 @@
-"""The permutation test of the decoder, at the cost of one search.
+"""How many neighbours decode, and the permutation test of the decoder at the cost of one search.
 
 Shuffled labels leave the neighbours of a bin where they are, so these are looked up once and every
 shuffle only reads other labels. It answers "does the decoder use the embedding?" and not "did the
@@ -7,15 +7,67 @@ labels shape the embedding?", for which the rows with shuffled training stand in
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import r2_score
 from sklearn.neighbors import NearestNeighbors
 
+from cebra_ethan.metrics.decoding import decode
 from cebra_ethan.metrics.significance import permutation_test
 from cebra_ethan.types import Label
 
-__all__ = ["permutation_p_values"]
+__all__ = ["choose_neighbors", "permutation_p_values", "r2_of_both"]
+
+_POSITIVE = "right"  # the direction that is 1 where direction is a number
+
+
+def choose_neighbors(
+    train: np.ndarray,
+    train_labels: Mapping[str, Label],
+    valid: np.ndarray,
+    valid_labels: Mapping[str, Label],
+    neighbors: Sequence[int],
+    metric: str,
+) -> int:
+    """Returns the `k` with the highest R² of position and direction on the validation trips.
+
+    One `k` for both, as in the paper (Schneider, Lee & Mathis 2023, Methods, Decoding analysis).
+
+    Args:
+        train: Points of the training trips.
+        train_labels: `position` and `direction` of these.
+        valid: Points of the validation trips.
+        valid_labels: Likewise.
+        neighbors: The `k` that are tried; of equals the first is taken.
+        metric: Of the neighbours.
+    """
+
+    def quality(k: int) -> float:
+        where, which = (
+            decode(
+                train, train_labels[key], valid, valid_labels[key],
+                grid={"n_neighbors": [k]}, metric=metric,
+            )
+            for key in ("position", "direction")
+        )  # fmt: skip
+        return r2_of_both(where.r2, valid_labels["direction"], which.predicted)
+
+    return max(neighbors, key=quality)
+
+
+def r2_of_both(position_r2: float, true: Label, predicted: np.ndarray) -> float:
+    """Returns the paper's "total R²": of position and direction as one vector of two numbers.
+
+    Args:
+        position_r2: R² of the position.
+        true: The direction.
+        predicted: What was decoded, words as in `true`.
+    """
+    truth = (true.to_numpy() == _POSITIVE).astype(float)
+    guess = (np.asarray(predicted) == _POSITIVE).astype(float)
+    return float((position_r2 + r2_score(truth, guess)) / 2)
 
 
 def permutation_p_values(

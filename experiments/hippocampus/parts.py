@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cebra_ethan.types import Recording
 from config import HippocampusConfig
@@ -14,6 +16,7 @@ from data_loader import load
 from experiments.common import Finished, Part
 from experiments.hippocampus import homology, methods
 from experiments.hippocampus.methods import METHODS
+from experiments.hippocampus.results import NUMBERS
 from experiments.hippocampus.splits import num_folds
 
 __all__ = ["expanded", "parts", "rats"]
@@ -55,19 +58,34 @@ def parts(config: HippocampusConfig, folder: Path) -> list[Part]:
 
 
 def expanded(done: Mapping[str, Finished]) -> list[Finished]:
-    """Returns a finished part for each row, in the order of the table."""
-    found = []
+    """Returns a finished part for each row and seed, in the order of the table.
+
+    Numbers are means over the folds of a seed, which are no independent runs; what is not a number
+    of the table, such as a p value, is that of the first fold.
+    """
+    folds: dict[tuple[str, str, int], list[Finished]] = {}
     for part in done.values():
         if "readings" not in part.values:
             continue
-        found.append(part)
-        for row, numbers in part["readings"].items():
-            own = {key: part[key] for key in ("group", "seed", "fold")}
-            values = own | {"method": row} | numbers
-            found.append(dataclasses.replace(part, values=values))
+        own = {key: part[key] for key in ("group", "seed", "fold")}
+        for row, numbers in {part["method"]: part.values, **part["readings"]}.items():
+            one = dataclasses.replace(part, values={**numbers, **own, "method": row})
+            folds.setdefault((own["group"], row, own["seed"]), []).append(one)
+    found = [_mean_of_folds(parts) for parts in folds.values()]
     order = list(METHODS)
     groups = list(dict.fromkeys(part["group"] for part in found))
     return sorted(found, key=lambda p: (groups.index(p["group"]), order.index(p["method"])))
+
+
+def _mean_of_folds(parts: Sequence[Finished]) -> Finished:
+    first, *_ = sorted(parts, key=lambda part: part["fold"])
+    means = {
+        name: float(np.mean([part[name] for part in parts]))
+        for name in NUMBERS
+        if first.values.get(name) is not None
+    }
+    seconds = sum(part.seconds for part in parts)
+    return dataclasses.replace(first, values={**first.values, **means}, seconds=seconds)
 
 
 def _shared(chosen: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -71,7 +71,7 @@ def _hypotheses(
 
 
 def _errors(rat: str, rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns tests between methods over seeds and folds, where there are several."""
+    """Returns tests between methods over seeds, where there are several."""
     groups = {
         row["title"]: [seed["median_cm"] for seed in row["seeds"]]
         for row in rows.values()

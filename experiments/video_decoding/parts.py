@@ -77,7 +77,8 @@ def _session_parts(config: VideoDecodingConfig) -> list[Part]:
     found = []
     for area in config.session_areas:
         for method in session.SESSION_METHODS:
-            for seed in range(1 if method in ("no-embedding", "chance") else config.num_seeds):
+            draws = method not in ("no-embedding", "lda", "chance")
+            for seed in range(config.num_seeds if draws else 1):
                 own = {"config": config, "area": area, "method": method, "seed": seed}
                 found.append(Part(f"session-{area}-{method}-{seed}", session.run_session, own))
     for pool in session.POOLS:

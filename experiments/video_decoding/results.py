@@ -9,6 +9,7 @@ from typing import Any
 from cebra_ethan.datasets.allen_recording import LAYERS
 from config import VideoDecodingConfig
 from experiments.common import CONTROLS, Number, RowInfo
+from experiments.common.movie import has_recordings
 from experiments.common.statistics import anova, tukey
 
 __all__ = ["EXPECTED", "METHODS", "NUMBERS", "protocol", "tests"]
@@ -32,17 +33,22 @@ _KNN = {
     **CONTROLS,
 }
 
-METHODS: dict[str, RowInfo] = _KNN | {
-    f"{name}-bayes": RowInfo(f"{row.title}, naive Bayes", row.kind, row.transductive)
-    for name, row in _KNN.items()
-    if name != "chance"
-}
+METHODS: dict[str, RowInfo] = (
+    _KNN
+    | {
+        f"{name}-bayes": RowInfo(f"{row.title}, naive Bayes", row.kind, row.transductive)
+        for name, row in _KNN.items()
+        if name != "chance"
+    }
+    | {"lda": RowInfo("linear discriminant, no embedding")}
+)
 
 
 def protocol(config: VideoDecodingConfig) -> list[str]:
     """Returns how training and test were done."""
+    notes = []
     if config.source == "real":
-        return [
+        notes += [
             f"The real session has bins of a second: encoders see one bin, learn "
             f"{config.session_iterations} steps with the second as label and embed in "
             f"{config.session_dimension} dimensions; {config.session_folds} groups of its 20 "
@@ -50,9 +56,12 @@ def protocol(config: VideoDecodingConfig) -> list[str]:
             "the last training repeat.",
             "Pooled averages: the nearest average over other repeats (square root of counts, "
             "cosine); nothing is trained.",
-            "It cannot be compared with published numbers, which resolve frames.",
+            "Seconds cannot be compared with published numbers, which resolve frames.",
         ]
+        if not has_recordings(config.data_root):
+            return notes
     return [
+        *notes,
         f"Encoders learn {config.max_iterations} steps of batch {config.batch_size} with features "
         f"of frames as label on repeats 1 to {config.num_repeats - 1}; k and smoothing are chosen "
         f"on repeat {config.num_repeats - 1}, decoders fitted again, repeat {config.num_repeats} "
@@ -69,7 +78,8 @@ def protocol(config: VideoDecodingConfig) -> list[str]:
 
 def tests(config: VideoDecodingConfig, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the tests of the paper: methods over neurons, methods at the most, layers."""
-    if config.num_seeds < 2 or config.source == "real":
+    rows = [row for row in rows if row["seeds"][0]["arm"] not in ("session", "pool")]
+    if config.num_seeds < 2 or not rows:
         return []
     found: list[dict[str, Any]] = []
     most = max(config.num_neurons)

@@ -1,12 +1,21 @@
 """All methods, consistency across rats and runs, hypotheses and topology, in small."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from cebra_ethan.types import Label
 from config import HippocampusConfig
+from experiments.common import Finished
 from experiments.hippocampus import run_experiment
+from experiments.hippocampus import table as rows_of_table
 from experiments.hippocampus.homology import agreement
-from experiments.hippocampus.parts import parts, rats
+from experiments.hippocampus.methods import _chooser
+from experiments.hippocampus.nearest import choose_neighbors
+from experiments.hippocampus.parts import expanded, parts, rats
 from experiments.hippocampus.results import text_report
 from experiments.hippocampus.splits import split
 from utils import read_json
@@ -117,6 +126,55 @@ def test_the_folds_of_trials_are_apart_and_cross_no_border():
     assert len(tested) == len(set(tested))
 
 
+def test_a_seed_is_the_mean_of_its_folds(tmp_path):
+    def part(fold, error):
+        values = {"group": "rat", "method": "behavior", "seed": 0, "fold": fold, "p_shift": fold}
+        values |= {"median_cm": error, "readings": {"chance": {"median_cm": 2 * error}}}
+        return Finished(f"rat-behavior-0-{fold}", values, 2.0, tmp_path / "part.json")
+
+    done = {str(fold): part(fold, error) for fold, error in enumerate([3.0, 4.0, 8.0])}
+    own, read = expanded(done)
+    assert (own["median_cm"], own["p_shift"], own.seconds) == (5.0, 0, 6.0)
+    assert (read["method"], read["median_cm"]) == ("chance", 10.0)
+
+
+def test_one_k_is_chosen_by_position_and_direction_together():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(300, 3))
+    where = Label(points[:, 0] + 0.5 * rng.normal(size=300))
+    right = points[:, 1] + rng.normal(size=300) > 0
+    labels = {"position": where, "direction": Label(np.where(right, "right", "left"))}
+    cut = [
+        {key: label[rows] for key, label in labels.items()}
+        for rows in (slice(200), slice(200, None))
+    ]
+
+    def quality(k):
+        setting = {"n_neighbors": k, "metric": "euclidean"}
+        place = KNeighborsRegressor(**setting).fit(points[:200], where.to_numpy()[:200])
+        side = KNeighborsClassifier(**setting).fit(points[:200], right[:200])
+        guess = np.stack([place.predict(points[200:]), side.predict(points[200:])], axis=1)
+        return r2_score(np.stack([where.to_numpy()[200:], right[200:]], axis=1), guess)
+
+    tried = (1, 5, 9, 25)
+    chosen = choose_neighbors(points[:200], cut[0], points[200:], cut[1], tried, "euclidean")
+    assert chosen == max(tried, key=quality)
+    assert quality(chosen) > quality(1)
+
+
+def test_the_trips_that_choose_k_have_shuffled_labels_where_the_decoder_has():
+    config = HippocampusConfig.from_preset("smoke", num_bins=6000, split="trials", num_rats=1)
+    (rat,) = rats(config).values()
+    parts = split(rat, config)
+    true = parts.valid.labels["position"].to_numpy()
+    for name, moved in (("permuted", True), ("encoder-permuted", False), ("behavior", False)):
+        chooser = _chooser(parts, rows_of_table.METHODS[name], 0)["position"].to_numpy()
+        assert (chooser != true).any() == moved
+        assert np.array_equal(np.sort(chooser), np.sort(true))
+    in_time = split(rat, replace(config, split="time"))
+    assert _chooser(in_time, rows_of_table.METHODS["permuted"], 0) is None
+
+
 @pytest.mark.slow
 def test_the_paper_split_runs(tmp_path):
     config = HippocampusConfig.from_preset(
@@ -126,7 +184,7 @@ def test_the_paper_split_runs(tmp_path):
     )  # fmt: skip
     values = run_experiment.run(config, tmp_path / "run")
     rows = {(r["group"], r["method"]): r for r in read_json(tmp_path / "run/results.json")["rows"]}
-    assert len(rows["simulated", "untrained"]["seeds"]) == 3
+    assert len(rows["simulated", "untrained"]["seeds"]) == 1  # three folds are no three runs
     assert rows["simulated", "time-all"]["transductive"]
     assert 0 < values["simulated.no-embedding.median_cm"] < 30
 

@@ -472,7 +472,7 @@ def test_row39_the_estimator_lives_on():
 def test_row39_what_the_check_costs(record_property):
     """At most a hundredth of what a step of the paper's model writes; seconds are only noted.
 
-    What is written is counted, since a share of milliseconds is not the same twice on a busy machine.
+    What is written is counted: a share of milliseconds is not the same twice on a busy machine.
     """
     torch.manual_seed(0)
     model, criterion = Offset10Model(100, 32, 8), InfoNCE()
