@@ -6,9 +6,12 @@ import os
 from typing import Any
 
 from cebra_ethan.datasets import load_dataset
+from cebra_ethan.datasets.mouse import MICE
 from cebra_ethan.types import Recording
 
 __all__ = ["RECORDINGS", "load"]
+
+_VISUAL = ("allen-neuropixels-simulated", "allen-calcium-simulated")
 
 RECORDINGS = {
     ("hippocampus", "simulated"): ("rat-simulated",),
@@ -21,8 +24,17 @@ RECORDINGS = {
     ),
     ("synthetic", "simulated"): ("synthetic-simulated",),
     ("synthetic", "real"): ("synthetic-published",),
+    ("allen", "simulated"): _VISUAL,
+    ("video_decoding", "simulated"): _VISUAL,
+    ("video_decoding", "real"): ("allen-session-791319847",),
+    ("multi_session", "simulated"): ("rat-simulated",),
+    ("multi_session", "real"): ("rat-achilles", "rat-buddy", *(f"mouse-{name}" for name in MICE)),
 }
-"""(experiment, source) to the rows of `cebra_ethan.datasets.DATASETS`."""
+"""(experiment, source) to the rows of `cebra_ethan.datasets.DATASETS`.
+
+Simulated rats differ by `seed`. Real recordings of `allen` are the files of its folder, see
+`experiments.common.movie`.
+"""
 
 
 def load(

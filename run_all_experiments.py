@@ -11,6 +11,7 @@ same command with the same --out finishes an interrupted run. Exit code 1 if an 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -34,7 +35,9 @@ from experiments.common.command import (
     CommandParser,
     UsageError,
     add_options,
+    changes,
     end_as_if_interrupted,
+    expected_time,
 )
 from experiments.common.verdicts import VERDICTS
 from utils import table
@@ -85,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = list(dict.fromkeys(options.only or EXPERIMENTS))
     print(f"{len(names)} experiments, preset {options.preset}; logs and results: {out}",
           file=sys.stderr)  # fmt: skip
+    for name in names:
+        print(_beforehand(name, options, out / name), file=sys.stderr)
     try:
         ended = {one.name: one for one in _run_all(names, options, out)}
     except KeyboardInterrupt:
@@ -92,6 +97,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
               file=sys.stderr)  # fmt: skip
         return INTERRUPTED
     return _conclude([ended[name] for name in names], out)
+
+
+def _beforehand(name: str, options: argparse.Namespace, folder: Path) -> str:
+    """Returns what is left to do of an experiment and how long it takes, or what is wrong."""
+    try:
+        experiment = importlib.import_module(f"experiments.{name}.run_experiment").EXPERIMENT
+        config = experiment.config.from_preset(options.preset, **changes(options))
+        told: str = expected_time(experiment, config, folder, options.jobs)
+        return told
+    except (CebraError, ImportError, OSError, ValueError) as error:
+        return f"{name}: {' '.join(str(error).split())}"
 
 
 def _conclude(ended: Sequence[Ended], out: Path) -> int:

@@ -18,7 +18,15 @@ from experiments.common.experiment import Experiment, PartsFailed
 from experiments.common.parts import num_cores
 from utils import open_run_folder, read_json
 
-__all__ = ["CommandParser", "UsageError", "add_options", "end_as_if_interrupted", "main"]
+__all__ = [
+    "CommandParser",
+    "UsageError",
+    "add_options",
+    "changes",
+    "end_as_if_interrupted",
+    "expected_time",
+    "main",
+]
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -42,7 +50,7 @@ def main(experiment: Experiment, description: str, arguments: Sequence[str] | No
         end_as_if_interrupted()
     try:
         options = _parser(experiment, description).parse_args(arguments)
-        config = experiment.config.from_preset(options.preset, **_changes(options))
+        config = experiment.config.from_preset(options.preset, **changes(options))
     except (UsageError, ValueError, TypeError) as error:
         return _complain(name, error, WRONG)
     try:
@@ -78,6 +86,7 @@ def expected_time(experiment: Experiment, config: Any, folder: Path, jobs: int) 
         minutes *= len(left) / len(usual) / min(jobs, num_cores())
         cores = min(jobs, num_cores())
         line += f", about {duration_text(60 * minutes)} with {cores} core{'s' * (cores > 1)}"
+        line += " (measured on simulated data)" if config.source == "real" else ""
     return f"{line}; {folder}"
 
 
@@ -134,13 +143,14 @@ def _parser(experiment: Experiment, description: str) -> CommandParser:
     return parser
 
 
-def _changes(options: argparse.Namespace) -> dict[str, Any]:
-    changes: dict[str, Any] = {"source": options.source or "simulated"}
+def changes(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what the options of `add_options` say of a configuration, beside its preset."""
+    found: dict[str, Any] = {"source": options.source or "simulated"}
     if options.data_root is not None:
-        changes = {"source": options.source or "real", "data_root": options.data_root}
+        found = {"source": options.source or "real", "data_root": options.data_root}
     if options.seeds is not None:
-        changes["num_seeds"] = options.seeds
-    return changes
+        found["num_seeds"] = options.seeds
+    return found
 
 
 def _positive(word: str) -> int:

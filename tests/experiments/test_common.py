@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from experiments.common.controls import (
 from experiments.common.parts import Outcome
 from experiments.common.statistics import anova, holm, pairwise_tests, stats_table, tukey
 from experiments.common.verdicts import compare, read_expected, verdict
+from tests.experiments import toy
 from tests.experiments.toy import EXPECTED, EXPERIMENT, METHODS, ToyConfig
 from utils import read_json
 
@@ -367,12 +369,16 @@ def test_all_run_together(tmp_path, monkeypatch, capsys):
         return real(words, **options)
 
     monkeypatch.setattr(run_all_experiments.subprocess, "Popen", popen)
+    monkeypatch.setitem(sys.modules, "experiments.toy", toy)
+    monkeypatch.setitem(sys.modules, "experiments.toy.run_experiment", toy)
     both = {"toy": ToyConfig, "hippocampus": ToyConfig, "nowhere": ToyConfig}
     monkeypatch.setattr(run_all_experiments, "EXPERIMENTS", both)
     words = ["--preset", "smoke", "--jobs", "2", "--only", "toy", "nowhere"]
     assert run_all_experiments.main([*words, "--out", str(tmp_path / "all")]) == 1
     said = capsys.readouterr()
     assert "complete" in said.out
+    assert re.search(r"toy, preset smoke: \d+ of \d+ parts to run", said.err)
+    assert "nowhere: No module named 'experiments.nowhere'" in said.err
     assert "nowhere failed:" in said.err
     assert "No module named 'experiments.nowhere') (exit code 1)" in said.err
     page = (tmp_path / "all" / "report.html").read_text(encoding="utf-8")
