@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,8 @@ class LazyModule(ModuleType):
         super().__init__(f"{_ROOT}.{place}".rstrip("."), f"Names of `{_ROOT}`, see `{_PACKAGE}`.")
         self.__dict__["_place"] = place
         self.__path__: list[str] = []  # a package, so that `import cebra.data.datatypes` works
+        self.__spec__ = ModuleSpec(self.__name__, None, is_package=True)
+        self.__all__ = sorted(TABLE[place])
         if not place:
             self.__version__ = VERSION
 
@@ -43,12 +46,23 @@ class LazyModule(ModuleType):
         self.__dict__[name] = value
         return value
 
+    def __reduce__(self) -> Any:
+        """Makes what a script hands to other processes find these names there."""
+        installed = sys.modules.get(_ROOT) is _MODULES[""]
+        return _found_again, (self.__dict__["_place"], installed)
+
     def __dir__(self) -> list[str]:
         place = self.__dict__["_place"]
         prefix = f"{place}." if place else ""
         inside = (one.removeprefix(prefix) for one in TABLE if one.startswith(prefix))
         below = {one.partition(".")[0] for one in inside} - {""}
         return sorted({*super().__dir__(), *TABLE[place], *below})
+
+
+def _found_again(place: str, installed: bool) -> LazyModule:
+    if installed:
+        install()
+    return _MODULES[place]
 
 
 _MODULES = {place: LazyModule(place) for place in TABLE}

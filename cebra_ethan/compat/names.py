@@ -11,6 +11,8 @@ _ESTIMATOR = "compat.adapters.estimator:CEBRA"
 _METRICS = "compat.adapters.metrics"
 _MODELS = "compat.adapters.models"
 _DATA = "compat.adapters.data"
+_LOADERS = "compat.adapters.loaders"
+_BATCHES = "compat.adapters.batches"
 _DISTRIBUTIONS = "compat.adapters.distributions"
 _SOLVERS = "compat.adapters.solvers"
 _SOLVER_NAMES = "compat.adapters.solver_names"
@@ -57,10 +59,8 @@ _CRITERIONS = {
         "FixedCosineInfoNCE FixedEuclideanInfoNCE FixedInfoNCE InfoMSE InfoNCE "
         "LearnableCosineInfoNCE LearnableEuclideanInfoNCE LearnableInfoNCE NCE",
     ),
-    **_of("models.info_nce", "BaseInfoNCE"),
     "ContrastiveLoss": "models.info_nce:BaseInfoNCE",
-    **_of("models.similarity", "dot_similarity euclidean_similarity"),
-    **_of(_MODELS, "infonce"),
+    **_of(_MODELS, "BaseInfoNCE dot_similarity euclidean_similarity infonce"),
 }
 _MODEL_CLASSES = {
     **_of(
@@ -83,15 +83,15 @@ _LAYERS = {
 
 _SINGLE = {
     **_of(
-        _DATA,
+        _LOADERS,
         "ContinuousDataLoader DiscreteDataLoader FullDataLoader HybridDataLoader MixedDataLoader",
     ),
     "SingleSessionDataset": f"{_DATA}:Dataset",
 }
 _MULTI = {
-    "ContinuousMultiSessionDataLoader": f"{_DATA}:ContinuousDataLoader",
-    "DiscreteMultiSessionDataLoader": f"{_DATA}:DiscreteDataLoader",
-    "MixedMultiSessionDataLoader": f"{_DATA}:MixedDataLoader",
+    "ContinuousMultiSessionDataLoader": f"{_LOADERS}:ContinuousDataLoader",
+    "DiscreteMultiSessionDataLoader": f"{_LOADERS}:DiscreteDataLoader",
+    "MixedMultiSessionDataLoader": f"{_LOADERS}:MixedDataLoader",
     "MultiSessionDataset": f"{_DATA}:DatasetCollection",
     **_of(_UNIFIED, "UnifiedLoader"),
 }
@@ -108,12 +108,10 @@ _MASKS = {
     **_of(_MASKING, "Mask NeuronBlockMask RandomNeuronMask RandomTimestepMask TimeBlockMask"),
     "MaskedMixin": f"{_MASKING}:Masked",
 }
-_DATA_TYPES = {"Batch": "types.batch:Batch", "BatchIndex": "types.batch:Indices"} | _of(
-    _MODELS, "Offset"
-)
+_DATA_TYPES = _of(_BATCHES, "Batch BatchIndex") | _of(_MODELS, "Offset")
 _DATA_HELPERS = {
     **_of(_METRICS, "OrthogonalProcrustesAlignment ensemble_embeddings"),
-    **_of(_DATA, "get_loader_options"),
+    **_of(_LOADERS, "get_loader_options"),
 }
 _DATA_BASE = {"Loader": "data.loader:ContrastiveLoader", **_of(_DATA, "Dataset")}
 _LOAD = {"load": "data.readers.load:load_data"}
@@ -232,7 +230,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         **_UNIFIED_SOLVERS,
         **_SOLVER_OBJECTIVES,
         **_REGULARIZED,
-        **_of(_SOLVER_NAMES, "get_options init"),
+        **_of(_SOLVER_NAMES, "get_options init register"),
     },
     "solver.base": _SOLVER_BASE,
     "solver.single_session": _SINGLE_SOLVERS,
@@ -256,10 +254,10 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "device": "compat.adapters.datasets:device",
         **_of("compat.adapters.io", "reduce"),
     },
-    "helper": _of(_DATA, "get_loader_options"),
+    "helper": _of(_LOADERS, "get_loader_options"),
     "config": {},
     "datasets": {
-        **_of(_DATASETS, "get_datapath get_options init set_datapath"),
+        **_of(_DATASETS, "get_datapath get_options init register set_datapath"),
         "get_data_root": f"{_DATASETS}:get_datapath",
     },
     "datasets.poisson": {},

@@ -36,9 +36,9 @@ def join_labels(recordings: Sequence[Recording]) -> dict[str, Label]:
     if len(recordings) == 1:
         return dict(first)
     for number, recording in enumerate(recordings[1:], start=1):
-        if list(recording.labels) != list(first):
+        if set(recording.labels) != set(first):
             raise DataError(
-                "all sessions need the same labels in the same order; session 0 has "
+                "all sessions need the same labels; session 0 has "
                 f"{names(first)}, session {number} has {names(recording.labels)}. Pass the "
                 "missing ones, or leave the others out."
             )

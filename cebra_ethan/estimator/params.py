@@ -237,7 +237,8 @@ def check_session(estimator: CEBRA, session_id: Any) -> None:
         InvalidParameterError: With the range.
     """
     last = estimator.num_sessions_ - 1
-    known = type(session_id) is int and 0 <= session_id <= last
+    number = isinstance(session_id, Integral) and not isinstance(session_id, bool)
+    known = number and 0 <= session_id <= last
     if session_id is not None and not known:
         raise InvalidParameterError(
             f"session_id must be None or {'0' if last == 0 else 'an integer'}, the number of a "

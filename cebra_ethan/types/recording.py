@@ -45,6 +45,9 @@ class Offset:
         """The number of bins in a window."""
         return self.left + self.right
 
+    def __len__(self) -> int:
+        return self.span
+
 
 @dataclass(frozen=True, eq=False)
 class Recording:

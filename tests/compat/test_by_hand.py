@@ -258,10 +258,15 @@ def test_attribution_by_name(name, model):
 
 
 def test_attribution_classes_and_functions_give_the_same(model):
-    maps = cebra.attribution.get_attribution_map(model, X)
+    jacobian, inverse = cebra.attribution.get_attribution_map(model, X)
     built = cebra.attribution.JFMethodBasedBatched(model, X).compute_attribution_map()
-    assert (maps["jf"] == built["jf"]).all()
+    assert (jacobian == built["jf"]).all()
+    assert inverse.shape == (len(jacobian), jacobian.shape[2], jacobian.shape[1])
+    plain = np.linalg.pinv(jacobian.astype(float), rcond=1e-5)  # points are unit vectors: rank 2
+    np.testing.assert_allclose(inverse, plain, rtol=1e-3, atol=1e-3)
+    tensors = cebra.attribution.get_attribution_map(model, X, convert_to_numpy=False)
+    assert all(isinstance(one, torch.Tensor) for one in tensors)
     method = cebra.attribution.AttributionMap(model.model_, X)
-    holds = method.check_moores_penrose_conditions(maps["jf"], maps["jf-inv-svd"])
+    holds = method.check_moores_penrose_conditions(built["jf"], built["jf-inv-svd"])
     assert holds.shape == (120, 4)
     assert next(model.model_.parameters()).dtype == torch.float32

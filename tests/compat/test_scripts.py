@@ -48,6 +48,13 @@ CHECKS = {
     "objectives": lambda n: (
         max(n["losses"]) < 3.8 and min(n["r2"]) > 0.8 and n["difference"] < 1e-4 and n["auc"] > 0.8
     ),
+    "torch_loop": lambda n: (
+        n["loss"] < 4.5
+        and n["auc"] > 0.9
+        and n["r2"] > 0.9
+        and n["shapes"] == [[8, 24, 1], [1500, 3, 24], [1500, 24, 3]]
+        and n["steps"] == 200
+    ),
 }
 """Script to what its numbers must be."""
 
@@ -55,7 +62,7 @@ CHECKS = {
 def test_there_is_a_check_for_each_script():
     names = {path.stem for path in FOLDER.glob("*.py")} - {"conftest"}
     assert names == set(CHECKS)
-    assert len(names) == 11
+    assert len(names) == 12
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -115,6 +115,24 @@ def test_all_forms_of_sessions_train_the_same(form):
         np.testing.assert_array_equal(one, same)
 
 
+def test_names_say_which_labels_belong_together_not_their_order():
+    names = ("place", "side")
+    rows = [dict(zip(names, pair, strict=True)) for pair in zip(PLACES, SIDES, strict=True)]
+    turned = [rows[0], *(dict(reversed(row.items())) for row in rows[1:])]
+    one, other = (make(max_iterations=4).fit(X, labels) for labels in (rows, turned))
+    assert_equal(weights(one), weights(other))
+    with pytest.raises(DataError, match=r"need the same labels; session 0 has .place. \+ .side."):
+        make().fit(X, [rows[0], {"place": PLACES[1], "turn": SIDES[1]}, rows[2]])
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_the_number_of_a_session_may_be_one_of_numpy():
+    model = fitted()
+    for number in (np.int64(1), np.uint8(1)):
+        points = model.transform(X[1], session_id=number, trial=TRIALS[1])
+        np.testing.assert_array_equal(points, model.transform(X, trial=TRIALS)[1])
+
+
 def test_columns_of_tables_may_be_named_alike_or_not():
     tables = [
         pd.DataFrame(x, columns=[f"s{k} cell {n}" for n in range(x.shape[1])])

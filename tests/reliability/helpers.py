@@ -125,16 +125,16 @@ def assert_same_estimator(one, other, neural=NEURAL):
     assert_same(one.transform(neural), other.transform(neural))
 
 
-SESSIONS = [NEURAL, np.ascontiguousarray(NEURAL[::-1, :4])]
+TWO_SESSIONS = [NEURAL, np.ascontiguousarray(NEURAL[::-1, :4])]
 """Two recordings with other neurons."""
 
 TRAININGS = {
     **{mode: (params, NEURAL, labels) for mode, (params, labels) in MODES.items()},
-    "sessions": ({}, SESSIONS, ([POSITION, POSITION[::-1]],)),
-    "sessions, time": ({}, SESSIONS, ()),
+    "sessions": ({}, TWO_SESSIONS, ([POSITION, POSITION[::-1]],)),
+    "sessions, time": ({}, TWO_SESSIONS, ()),
     "sessions, shared trunk": (
         {"shared_trunk": True, "model_architecture": "offset5-model"},
-        SESSIONS,
+        TWO_SESSIONS,
         ([SIDE, SIDE[::-1]],),
     ),
     "early stopping": ({"early_stopping": {"every": 2, "patience": 30}}, NEURAL, (POSITION,)),

@@ -16,6 +16,7 @@ from tests.reliability.helpers import (
     MODES,
     NEURAL,
     POSITION,
+    TWO_SESSIONS,
     VARIANTS,
     assert_same,
     assert_same_estimator,
@@ -79,6 +80,24 @@ def test_row44_a_resumed_training_is_the_uninterrupted_one(name, stop, tmp_path)
     assert_same_estimator(resumed, whole)
     for file in sorted(path.name for path in (tmp_path / "whole").iterdir()):
         assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_row44_several_sessions_repeat_and_resume(name, shared, tmp_path):
+    mode, params = EVERYTHING[name]
+    own, labels = MODES[mode]
+    labels = [[one, one[::-1].copy()] for one in labels]
+
+    def make():
+        return small(**{**own, **params, "max_iterations": 8, "shared_trunk": shared})
+
+    whole = make().fit(TWO_SESSIONS, *labels)
+    assert_same_estimator(make().fit(TWO_SESSIONS, *labels), whole, TWO_SESSIONS)
+    with pytest.raises(_StopError, match="stopped"):
+        make().fit(TWO_SESSIONS, *labels, logdir=tmp_path, callback=_stop_at(5))
+    resumed = make().fit(TWO_SESSIONS, *labels, logdir=tmp_path, resume=True)
+    assert_same_estimator(resumed, whole, TWO_SESSIONS)
 
 
 def test_row44_a_resumed_training_keeps_a_seed_that_nobody_chose(tmp_path):

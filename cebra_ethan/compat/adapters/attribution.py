@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool
 
 from ...attribution import (
@@ -93,17 +94,31 @@ def get_options(pattern: str | None = None, limit: int | None = None) -> list[st
 
 
 def get_attribution_map(
-    model: Any, input_data: Any, double_precision: bool = True, **options: Any
-) -> dict[str, np.ndarray]:
-    """Returns Jacobian maps of all windows, see `attribution.attribution_maps`.
+    model: Any,
+    input_data: Any,
+    double_precision: bool = True,
+    convert_to_numpy: bool = True,
+    aggregate: str = "mean",
+    transform: str = "none",
+    hybrid_solver: bool = False,
+) -> tuple[Any, Any]:
+    """Returns the Jacobian of every window, `(T', D, N)`, and its pseudo-inverse, `(T', N, D)`.
+
+    Of a normalised embedding the Jacobian lacks a dimension: what is rounding alone is cut here, and
+    inverted by `cebra`. See `attribution.attribution_maps`, which gives more maps.
 
     Args:
         model: An encoder or a fitted estimator; it stays as it is.
         input_data: Activity `(T, N)`.
         double_precision: Of no effect: inverses are always taken in double precision.
-        options: Keywords of `attribution_maps`.
+        convert_to_numpy: Whether to return arrays instead of tensors.
+        aggregate: Of no effect, as in `cebra` 0.6.1.
+        transform: Likewise.
+        hybrid_solver: Of no effect: one model embeds for all objectives here.
     """
-    return attribution_maps(model, input_data, "jacobian-based", **options)
+    maps = attribution_maps(model, input_data, "jacobian-based")
+    found = maps["jf"], maps["jf-inv-svd"].swapaxes(1, 2)
+    return found if convert_to_numpy else (torch.from_numpy(found[0]), torch.from_numpy(found[1]))
 
 
 def _boolean(truth: Any) -> Bool[np.ndarray, "dims neurons"]:

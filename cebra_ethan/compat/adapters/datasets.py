@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fnmatch import filter as matching
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...datasets.files import DATA_VARIABLE, data_root
 from ...datasets.synthetic import NOISES
@@ -28,7 +28,17 @@ from .recordings import (
     SyntheticData,
 )
 
-__all__ = ["NAMES", "device", "get_datapath", "get_options", "init", "set_datapath"]
+__all__ = [
+    "NAMES",
+    "device",
+    "get_datapath",
+    "get_options",
+    "init",
+    "register",
+    "set_datapath",
+]
+
+_Class = TypeVar("_Class")
 
 
 def _names() -> dict[str, Callable[..., Any]]:
@@ -72,7 +82,7 @@ _SHUFFLED = (
 )
 _CORRUPT = re.compile(rf"rat-hippocampus-({'|'.join(RATS)})-corrupt-(\d+)")
 
-NAMES: Mapping[str, Callable[..., Any]] = _names()
+NAMES: dict[str, Callable[..., Any]] = _names()
 """Name to what makes it; `rat-hippocampus-{rat}-corrupt-{seed}` is known beside these."""
 
 
@@ -108,6 +118,25 @@ def init(name: str, **options: Any) -> Any:
     if corrupt is not None:
         return SingleRatCorruptDataset(corrupt[1], int(corrupt[2]), **options)
     return NAMES[name](**options)
+
+
+def register(name: str) -> Callable[[type[_Class]], type[_Class]]:
+    """Returns a decorator that makes a dataset of one's own known by a name.
+
+    Args:
+        name: A new one.
+
+    Raises:
+        InvalidParameterError: If there is such a dataset.
+    """
+    if name in NAMES:
+        raise InvalidParameterError(f"the name of a dataset must be new; got {name!r}.")
+
+    def add(cls: type[_Class]) -> type[_Class]:
+        NAMES[name] = cls
+        return cls
+
+    return add
 
 
 def get_options(pattern: str | None = None, limit: int | None = None) -> list[str]:

@@ -33,9 +33,11 @@ def ridge_decoding(
     The penalty is chosen on the last tenth of the training part; see `metrics.decoding.decode`.
 
     Args:
-        embedding_train: `(T, D)`, or a mapping of runs to them.
+        embedding_train: `(T, D)`; or a mapping of sessions to a list of runs of them, all of which
+            are joined; or of runs to them.
         embedding_valid: Likewise.
-        label_train: Continuous, `(T,)` or `(T, d)`, or a mapping.
+        label_train: Continuous, `(T,)` or `(T, d)`; or a mapping of sessions to datasets with a
+            `continuous` label; or of runs to labels.
         label_valid: Likewise.
         n_run: The run of mappings.
     """
@@ -96,8 +98,22 @@ def load_deeplabcut(
 
 
 def _run(given: tuple[Any, ...], n_run: int | None) -> tuple[np.ndarray, ...]:
-    chosen = (one[n_run] if isinstance(one, dict) else one for one in given)
-    return tuple(np.asarray(as_array(one, "embeddings and labels")) for one in chosen)
+    return tuple(_of_run(one, n_run) for one in given)
+
+
+def _of_run(given: Any, n_run: int | None) -> np.ndarray:
+    if not isinstance(given, dict):
+        return np.asarray(as_array(given, "embeddings and labels"))
+    first = next(iter(given.values()))
+    if hasattr(first, "continuous"):
+        return np.concatenate([_of_run(one.continuous, None) for one in given.values()])
+    if n_run is None:
+        raise InvalidParameterError(
+            "n_run must be the number of a run, since embeddings are a mapping; got None."
+        )
+    if isinstance(first, (list, tuple, dict)):
+        return np.concatenate([_of_run(one[n_run], None) for one in given.values()])
+    return _of_run(given[n_run], None)
 
 
 def _scores(decoder: Any, x: Any, x_valid: Any, y: Any, y_valid: Any) -> Decoded:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from ... import estimator
 from ...errors import InvalidParameterError
 from ...estimator.training import UserCallback
+from ...types import Recording
+from ...utils.validation import as_array
 from ..checkpoint import load_checkpoint
+from .solvers import logged
 
 __all__ = ["CEBRA"]
 
@@ -25,8 +31,8 @@ class CEBRA(estimator.CEBRA):
 
     These are `fit(adapt=True)`, `time_offsets=[10]`, `save(backend=)`, `load(backend=,
     weights_only=, map_location=)` of checkpoints of both packages, callbacks that count steps
-    from 0, and the attributes `state_dict_`, `n_features_` and `solver_name_`. Constructor and
-    results are those of `cebra_ethan.CEBRA`.
+    from 0, and the attributes `state_dict_`, `n_features_`, `label_types_` (of the last `fit`) and
+    `solver_name_`. Constructor and results are those of `cebra_ethan.CEBRA`.
 
     Example:
         >>> CEBRA(time_offsets=[10], output_dimension=3)
@@ -35,15 +41,11 @@ class CEBRA(estimator.CEBRA):
 
     @functools.wraps(estimator.CEBRA.__init__)  # type: ignore[misc] # for its signature
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if "time_offsets" in kwargs:
-            kwargs["time_offsets"] = _one_offset(kwargs["time_offsets"])
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **_as_ours(kwargs))
 
     def set_params(self, **params: Any) -> CEBRA:
         """Sets parameters; `time_offsets` may be a list of one number."""
-        if "time_offsets" in params:
-            params["time_offsets"] = _one_offset(params["time_offsets"])
-        super().set_params(**params)
+        super().set_params(**_as_ours(params))
         return self
 
     def fit(
@@ -70,7 +72,9 @@ class CEBRA(estimator.CEBRA):
         """
         own = _from_zero(callback, callback_frequency)
         verb = super().adapt if adapt and hasattr(self, "model_") else super().fit
-        verb(X, y, *labels, **own, **options)
+        with self._by_time_without_labels(X, y):
+            verb(X, y, *labels, **own, **options)
+        self.label_types_ = _label_types(X, [one for one in (y, *labels) if one is not None])
         return self
 
     def partial_fit(
@@ -85,8 +89,28 @@ class CEBRA(estimator.CEBRA):
         """Trains on from the present weights, on the data given here; see `fit`."""
         own = _from_zero(callback, callback_frequency)
         verb = super().partial_fit if hasattr(self, "model_") else super().fit
-        verb(X, y, *labels, **own, **options)
+        with self._by_time_without_labels(X, y):
+            verb(X, y, *labels, **own, **options)
         return self
+
+    @contextmanager
+    def _by_time_without_labels(self, X: Any, y: Any) -> Iterator[None]:
+        """Trains by time, with a warning, where labels should say the pairs and are not there."""
+        asked = self.conditional
+        labelled = y is not None or isinstance(X, Recording)
+        if labelled or self.hybrid or asked not in ("time_delta", "delta", "delta_normal"):
+            yield
+            return
+        warnings.warn(
+            f"conditional={asked!r} draws pairs by labels, and there are none: training goes by "
+            "time, as in cebra 0.6.1. Say conditional='time'.",
+            stacklevel=3,
+        )
+        self.conditional = "time"
+        try:
+            yield
+        finally:
+            self.conditional = asked
 
     def save(
         self,
@@ -140,23 +164,26 @@ class CEBRA(estimator.CEBRA):
     @property
     def state_dict_(self) -> dict[str, Any]:
         """Weights and losses under the keys of `cebra`, for scripts that read them."""
-        history = self.history_
-        first = "behavior/" if "behavior/align" in history else ""
-        series = {
-            "pos": f"{first}align",
-            "neg": f"{first}uniform",
-            "total": "loss",
-            "temperature": f"{first}temperature",
-        }
         return {
             "model": self.model_.state_dict(),
             "criterion": self.solver_.criterions.state_dict(),
             "optimizer": self.solver_.optimizer.state_dict(),
-            "loss": torch.from_numpy(history["loss"]),
-            "log": {k: history[name].tolist() for k, name in series.items() if name in history},
+            "loss": torch.from_numpy(self.history_["loss"]),
+            "log": logged(self.history_),
             "decode": [],
             "n_features": self.n_features_in_,
         }
+
+
+def _as_ours(params: dict[str, Any]) -> dict[str, Any]:
+    """Returns parameters in our spelling: one time offset, keywords as pairs."""
+    found = dict(params)
+    if "time_offsets" in found:
+        found["time_offsets"] = _one_offset(found["time_offsets"])
+    for name in ("optimizer_kwargs", "masking_kwargs"):
+        if isinstance(found.get(name), Mapping):
+            found[name] = tuple(found[name].items())
+    return found
 
 
 def _one_offset(value: Any) -> Any:
@@ -173,6 +200,18 @@ def _one_offset(value: Any) -> Any:
             "are several objectives: see cebra_ethan.data.objectives."
         )
     return value[0]
+
+
+def _label_types(X: Any, labels: Sequence[Any]) -> list[Any]:
+    """Returns type and shape of each label, in a list for each session where there are several."""
+    if isinstance(X, (list, tuple)) and len(X) > 1:
+        return [[_type_of(one) for one in label] for label in labels]
+    return [_type_of(label) for label in labels]
+
+
+def _type_of(label: Any) -> tuple[Any, tuple[int, ...]]:
+    array = np.asarray(as_array(label, "label"))
+    return array.dtype, array.shape
 
 
 def _from_zero(callback: UserCallback | None, frequency: int | None) -> dict[str, Any]:

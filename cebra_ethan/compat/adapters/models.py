@@ -11,18 +11,23 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from ...errors import InvalidParameterError
+from ...models import similarity
 from ...models.base import OffsetModel
-from ...models.info_nce import BaseInfoNCE, Loss
+from ...models.info_nce import BaseInfoNCE as _BaseInfoNCE
+from ...models.info_nce import Loss
 from ...models.layers import Normalize
 from ...models.model import MODELS, resolve_model, supported_model_architectures
 from ...types import Offset as _Offset
 
 __all__ = [
     "CLASSES",
+    "BaseInfoNCE",
     "ConvolutionalModelMixin",
     "HasFeatureEncoder",
     "Offset",
     "ResampleModelMixin",
+    "dot_similarity",
+    "euclidean_similarity",
     "get_options",
     "infonce",
     "init",
@@ -72,8 +77,21 @@ class Offset(_Offset):
             raise InvalidParameterError(f"an Offset has one or two numbers; got {len(offset)}.")
         super().__init__(offset[0], offset[-1])
 
-    def __len__(self) -> int:
-        return self.span
+    @property
+    def left_slice(self) -> slice:
+        """The bins at the beginning that have no whole window."""
+        return slice(0, self.left)
+
+    @property
+    def right_slice(self) -> slice:
+        """The bins at the end, likewise; with `right = 1` the last one, as in `cebra`."""
+        return slice(-self.right, None)
+
+    def mask_array(self, array: Any, value: Any) -> Any:
+        """Sets both ends of an array to a value, in place; returns the array."""
+        array[self.left_slice] = value
+        array[self.right_slice] = value
+        return array
 
     @property
     def valid_slice(self) -> slice:
@@ -246,6 +264,41 @@ class Squeeze(nn.Identity):
     """Does nothing: embeddings keep their time axis here."""
 
 
+class BaseInfoNCE(_BaseInfoNCE):
+    """The base of one's own losses: a subclass says `_distance`, and may set `temperature`.
+
+    Example:
+        >>> class Mine(BaseInfoNCE):
+        ...     def _distance(self, ref, pos, neg):
+        ...         return dot_similarity(ref, pos, neg)
+        >>> import torch
+        >>> Mine()(torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(8, 3)).total
+        tensor(2.0794)
+    """
+
+    temperature: Any = 1.0
+
+    def _distance(self, ref: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns similarities over temperature: to positives `(B,)`, to negatives `(B, K)`."""
+        near, far = dot_similarity(ref, pos, neg)
+        return near / self.temperature, far / self.temperature
+
+    def forward(self, ref: Tensor, pos: Tensor, neg: Tensor) -> Loss:
+        """Returns the loss of a batch and its parts, see `infonce`."""
+        return infonce(*self._distance(ref, pos, neg))
+
+
+def dot_similarity(ref: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the similarity of references to their positives `(B,)` and to negatives `(B, K)`."""
+    return similarity.dot_similarity(ref, pos[:, None])[:, 0], similarity.dot_similarity(ref, neg)
+
+
+def euclidean_similarity(ref: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns as `dot_similarity`, of the squared distance with a minus."""
+    near = similarity.euclidean_similarity(ref, pos[:, None])[:, 0]
+    return near, similarity.euclidean_similarity(ref, neg)
+
+
 def infonce(pos_dist: Tensor, neg_dist: Tensor) -> Loss:
     """Returns InfoNCE of similarities over temperature, and its parts.
 
@@ -258,7 +311,7 @@ def infonce(pos_dist: Tensor, neg_dist: Tensor) -> Loss:
         >>> infonce(torch.zeros(4), torch.zeros(4, 8)).total
         tensor(2.0794)
     """
-    return BaseInfoNCE().combine(pos_dist, neg_dist)
+    return _BaseInfoNCE().combine(pos_dist, neg_dist)
 
 
 def __getattr__(name: str) -> Any:

@@ -67,8 +67,9 @@ class ContrastiveMultiobjectiveSolverxCEBRA(Solver):
             Objective(one, f"objective {k}", dims=dims)
             for k, (one, dims) in enumerate(zip(criterion.criterions, ranges, strict=True))
         ]
-        super().__init__(whole, objectives, optimizer, tqdm_on)
-        self.criterion, self.feature_ranges, self.regularizer = criterion, ranges, regularizer
+        super().__init__(whole, objectives, optimizer, tqdm_on=tqdm_on)
+        self.feature_ranges, self.regularizer = ranges, regularizer
+        self._criterion = criterion
 
     def fit(
         self,
@@ -114,6 +115,11 @@ class ContrastiveMultiobjectiveSolverxCEBRA(Solver):
         """Returns one point for each bin of `(T, N)`, in all dimensions."""
         with self.model.whole():  # type: ignore[operator]
             return super().transform(inputs, *args, **options)
+
+    @property
+    def criterion(self) -> Any:
+        """All losses."""
+        return self._criterion
 
     @property
     def log(self) -> dict[tuple[Any, ...], list[float]]:
@@ -219,4 +225,4 @@ def RegularizedSolver(
     if lambda_JR is None:
         raise InvalidParameterError("lambda_JR must be the weight of the penalty; got None.")
     penalty = JacobianRegularizer(weight=lambda_JR, num_projections=-1)
-    return Solver(model, criterion, optimizer, tqdm_on, regularizer=penalty)
+    return Solver(model, criterion, optimizer, tqdm_on=tqdm_on, regularizer=penalty)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,6 +15,8 @@ from ...data.objectives import ObjectiveSpec
 from ...data.sampler import Sampler
 from ...errors import DataError, InvalidParameterError
 from ...types import Batch, Label, Offset
+from .batches import Asked, Windows
+from .batches import Batch as WindowBatch
 from .masking import Masked
 
 __all__ = [
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 
-class DatasetxCEBRA(ContrastiveDataset, Masked):
+class DatasetxCEBRA(Windows, ContrastiveDataset, Masked):
     """A recording with any number of named labels, all of them continuous.
 
     Args:
@@ -57,16 +59,22 @@ class DatasetxCEBRA(ContrastiveDataset, Masked):
         """The number of neurons."""
         return self.num_neurons
 
-    def configure_for(self, model: Any) -> None:
-        """Sets the receptive field of the windows `dataset[t]`; loaders learn it by themselves."""
-        self.offset = model.offset
+    def load_batch_contrastive(self, index: Any) -> WindowBatch:
+        """Returns the windows of a `BatchIndex`, see `load_batch`."""
+        return self.load_batch(index)
+
+    def load_batch_supervised(self, index: Any, labels_supervised: Sequence[str]) -> WindowBatch:
+        """Returns the windows of the references, and their labels in place of positives."""
+        rows = index.reference
+        labels = [torch.as_tensor(self.labels[name])[rows] for name in labels_supervised]
+        return WindowBatch(self[rows], labels, None)
 
     def to(self, device: Any) -> DatasetxCEBRA:
         """Returns the dataset: the loader moves what it draws."""
         return self
 
 
-class ContrastiveMultiObjectiveLoader(MultiObjectiveLoader):
+class ContrastiveMultiObjectiveLoader(Asked, MultiObjectiveLoader):
     """A `MultiObjectiveLoader` that learns its objectives one by one.
 
     Args:
@@ -101,7 +109,7 @@ class ContrastiveMultiObjectiveLoader(MultiObjectiveLoader):
                 f"has; got {sampling_mode_contrastive!r}. Leave it out."
             )
         super().__init__(dataset, batch_size, _steps(num_steps), objectives=[{"name": "time"}])
-        self.objectives = ()
+        self.objectives, self.masked = (), dataset
 
     def add_config(self, config: Mapping[str, Any]) -> None:
         """Adds an objective.
@@ -159,7 +167,7 @@ class SupervisedBatch(Batch):
         return tuple(one[self.indices.reference] for one in self.values)
 
 
-class SupervisedMultiObjectiveLoader(ContrastiveLoader):
+class SupervisedMultiObjectiveLoader(Asked, ContrastiveLoader):
     """References and their labels.
 
     Args:

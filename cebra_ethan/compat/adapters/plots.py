@@ -28,6 +28,13 @@ __all__ = [
 
 _WIDE = (7.0, 4.0)
 
+matplotlib.colormaps.register(
+    matplotlib.colors.LinearSegmentedColormap.from_list(
+        "cebra", ["#2b0a5e", "#6d3fb8", "#b18be0", "#f3d9fa"]
+    ),
+    force=True,
+)
+
 
 def plot_embedding(
     embedding: Any,

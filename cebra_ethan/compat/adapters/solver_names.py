@@ -15,7 +15,7 @@ from .multiobjective import (
 from .solvers import HybridSolver, Solver
 from .unified import UnifiedSolver
 
-__all__ = ["SOLVERS", "get_options", "init"]
+__all__ = ["SOLVERS", "get_options", "init", "register"]
 
 SOLVERS: dict[str, Callable[..., Solver]] = {
     "single-session": Solver,
@@ -52,6 +52,25 @@ def init(name: str, *args: Any, **kwargs: Any) -> Solver:
             f"a solver must be one of {', '.join(SOLVERS)}; got {name!r}: {reason}."
         )
     return SOLVERS[name](*args, **kwargs)
+
+
+def register(name: str) -> Callable[[type[Solver]], type[Solver]]:
+    """Returns a decorator that makes a solver of one's own known by a name.
+
+    Args:
+        name: A new one.
+
+    Raises:
+        InvalidParameterError: If there is such a solver.
+    """
+    if name in SOLVERS:
+        raise InvalidParameterError(f"the name of a solver must be new; got {name!r}.")
+
+    def add(cls: type[Solver]) -> type[Solver]:
+        SOLVERS[name] = cls
+        return cls
+
+    return add
 
 
 def get_options(pattern: str | None = None, limit: int | None = None) -> list[str]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...data import unified
 from ...errors import InvalidParameterError
 from ...types import Offset
+from .batches import Asked, receptive_field
 from .data import TensorDataset
 from .masking import Masked
 from .solvers import Solver
@@ -35,8 +36,9 @@ class UnifiedDataset(unified.UnifiedDataset, Masked):
         first = datasets[0] if datasets else ()
         alone = len(datasets) == 1 and not isinstance(first, TensorDataset)
         self.datasets = list(first) if alone and isinstance(first, Iterable) else list(datasets)
-        recordings = [one.recording for one in self.datasets]
+        recordings = [one.recordings[0] for one in self.datasets]
         super().__init__(recordings, session_dropout=session_dropout)
+        self.offset = Offset(0, 1)
 
     @property
     def num_sessions(self) -> int:
@@ -61,14 +63,15 @@ class UnifiedDataset(unified.UnifiedDataset, Masked):
         return self.num_neurons[session_id]
 
     def configure_for(self, model: Any) -> None:
-        """Does nothing: loaders learn the receptive field from the model."""
+        """Sets the receptive field of windows; loaders learn it by themselves."""
+        self.offset = receptive_field(model)
 
     def to(self, device: Any) -> UnifiedDataset:
         """Returns the dataset: the loader moves what it draws."""
         return self
 
 
-class UnifiedLoader(unified.UnifiedLoader):
+class UnifiedLoader(Asked, unified.UnifiedLoader):
     """A loader of a `UnifiedDataset`.
 
     Args:
