@@ -1,12 +1,16 @@
 """`compare`, `report` and `data`, as a user meets them."""
 
 import json
+import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cebra_ethan.cli import main
+from cebra_ethan.baselines import PCA, Budget
+from cebra_ethan.baselines.protocol import Row
+from cebra_ethan.cli import comparing, main
 from cebra_ethan.datasets import load_dataset
 from cebra_ethan.report.folders import read_run
 
@@ -52,6 +56,36 @@ def test_every_method_stands_beside_every_control(compared):
     assert sorted(path.name for path in compared.glob("*.*")) == [
         "config.yaml", "decoding-0.png", "decoding-1.png", "provenance.json", "results.json",
     ]  # fmt: skip
+
+
+def test_methods_that_are_tuned_say_what_they_chose(rat, tmp_path, capsys):
+    words = ["--labels", "position", "--methods", "pca", "--tune", *QUICK]
+    assert main(["compare", str(rat), *words, "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    (line,) = re.findall(r"pca: window_bins = (\d+), the best of eight settings", said)
+    results = read_run(tmp_path / "run").results
+    assert any(f"window_bins = {line}," in note for note in results["notes"])
+
+
+def test_the_setting_with_the_least_loss_is_taken(rat, monkeypatch):
+    class Mine(PCA):
+        def __init__(self, level=0, n_components=2, random_state=None):
+            self.level = level
+            super().__init__(n_components)
+
+        def fit(self, X, y=None, *, trial=None):
+            self.best_loss_ = (self.level - 2) ** 2
+            return super().fit(X, y, trial=trial)
+
+    monkeypatch.setattr(comparing, "BASELINES", {"mine": Row(Mine)})
+    grid = {"level": (1, 2, 3)}
+    budget = Budget(grid=grid, criterion="its loss", source="this test")
+    monkeypatch.setattr(comparing, "TUNING", {"mine": budget})
+    recording = load_dataset("rat-simulated", num_bins=600, num_neurons=12)
+    options = SimpleNamespace(tune=True, seeds=1, test_fraction=0.2)
+    params = {"output_dimension": 3, "max_iterations": 2, "random_state": 0, "device": "cpu"}
+    found = comparing.compare(recording, ["mine"], params, options, lambda items, **_: items)
+    assert found.settings == {"mine": {"level": 2}}
 
 
 def test_a_comparison_becomes_a_page(compared, tmp_path, capsys):

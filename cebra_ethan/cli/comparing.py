@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.model_selection import ParameterGrid
 
-from ..baselines import BASELINES
+from ..baselines import BASELINES, TUNING
 from ..data.split import time_split
 from ..errors import InvalidParameterError
 from ..estimator import CEBRA
@@ -47,6 +48,7 @@ _CONTROLS: Mapping[str, RowInfo] = {
     "chance": RowInfo("chance, the best constant guess", "control"),
 }
 _FIXED = ("no-embedding", "chance")  # a seed changes nothing
+_TUNED_ON = 0.1  # share of the training part, at its end
 _SHUFFLES = {"permuted": "permute", "shifted": "shift"}
 
 Points = tuple[np.ndarray, np.ndarray]
@@ -62,6 +64,7 @@ class Comparison:
         test: The test part.
         waived: Controls that could not be made, each with the reason.
         seconds: How long each method took, all seeds.
+        settings: What was chosen for each method that was tuned.
     """
 
     rows: list[dict[str, Any]]
@@ -69,6 +72,7 @@ class Comparison:
     test: Recording
     waived: Mapping[str, str]
     seconds: Mapping[str, float]
+    settings: Mapping[str, Mapping[str, Any]]
 
 
 def method_names(words: Sequence[str]) -> list[str]:
@@ -105,7 +109,8 @@ def compare(
         recording: With labels.
         names: From `method_names`.
         parameters: Of `CEBRA`.
-        options: `test_fraction` and `seeds`.
+        options: `test_fraction` and `seeds`; `tune`, whether every method chooses among the
+            settings of its budget first, see `baselines.TUNING`.
         progress: Wraps the methods, `tqdm` for example.
     """
     model = CEBRA(**parameters)
@@ -121,6 +126,8 @@ def compare(
     embeddings, seconds, first = {}, {}, int(parameters.get("random_state") or 0)
     for name in progress(infos, desc="compare", unit="method"):
         start = time.perf_counter()
+        if options.tune and infos[name].kind == "method":
+            bench.settings[name] = bench.best_setting(name, names, first)
         draws = 1 if name in _FIXED else options.seeds
         for seed in range(first, first + draws):
             labels = bench.labels(name, seed)
@@ -136,7 +143,7 @@ def compare(
         for label in parts[0].labels
         for name in infos
     ]
-    return Comparison(rows, embeddings, parts[1], waived, seconds)
+    return Comparison(rows, embeddings, parts[1], waived, seconds, bench.settings)
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,37 @@ class _Bench:
     parts: tuple[Recording, Recording]
     parameters: dict[str, Any]
     span: int
+    settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def best_setting(self, name: str, names: Sequence[str], seed: int) -> Mapping[str, Any]:
+        """Returns the setting of a method's budget that is best within the training part."""
+        budget = TUNING["cebra" if name in _OURS else name.removesuffix("-without-labels")]
+        grid = [dict(setting) for setting in ParameterGrid(dict(budget.grid))]
+        if len(grid) == 1:  # it searches by itself, unasked
+            return {}
+        judge = self._decoded_within if budget.by_decoder else self._loss_within
+        return max(grid, key=lambda setting: judge(name, names, setting, seed))
+
+    def _decoded_within(
+        self, name: str, names: Sequence[str], setting: Mapping[str, Any], seed: int
+    ) -> float:
+        """Returns R² and balanced accuracy on the end of the training part, mean over labels."""
+        train = self.parts[0]
+        inner = time_split(train, _TUNED_ON, gap=self.span)
+        bench = _Bench(train, inner, self.parameters, self.span, {name: setting})
+        labels = inner[0].labels
+        points = bench.points(name, names, labels, seed)
+        scores = [bench.score(name, points, labels[label], label) for label in labels]
+        return float(np.mean([one.get("r2", one.get("balanced_accuracy")) for one in scores]))
+
+    def _loss_within(
+        self, name: str, names: Sequence[str], setting: Mapping[str, Any], seed: int
+    ) -> float:
+        """Returns the method's own criterion, of what it holds out of the training part."""
+        row, train = BASELINES[name], self.parts[0]
+        given = dict(train.labels) if row.labels != "never" else None
+        method = row(random_state=seed, **setting).fit(train.neural, given, trial=train.trial)
+        return -float(method.best_loss_)
 
     def labels(self, name: str, seed: int) -> dict[str, Label]:
         """Returns the labels of the training part as a row gets them."""
@@ -178,12 +216,13 @@ class _Bench:
                 )
             return self._both(lambda part: transform(network, part.neural, part.segments).numpy())
         if name in _OURS:
-            model = CEBRA(**{**self.parameters, "random_state": seed})
+            own = {**self.parameters, **self.settings.get(name, {})}
+            model = CEBRA(**{**own, "random_state": seed})
             source = self.recording if _OURS[name].transductive else train
             model.fit(source.neural, dict(labels) if name == "cebra" else None, trial=source.trial)
             return self._both(lambda part: model.transform(part.neural, trial=part.trial))
         row = BASELINES[name]
-        method: Any = row(random_state=seed)
+        method: Any = row(random_state=seed, **self.settings.get(name, {}))
         given = dict(labels) if row.labels != "never" else None
         first = method.fit_transform(train.neural, given, trial=train.trial)
         # an oracle: it is told the labels of the test part

@@ -138,6 +138,7 @@ _COMPARE = (
     *_OUT,
     Option("test_fraction", float, 0.2, "share of time at the end that tests"),
     Option("seeds", int, 1, "how often each method is fitted, from --random-state on"),
+    Option("tune", bool, False, "let each method try eight settings first", is_switch=True),
     *PARAMETERS,
 )  # fmt: skip
 
@@ -257,7 +258,9 @@ COMMANDS: dict[str, Command] = {
         Each is fitted on the first part of the time, and nearest neighbours decode every label of
         the last. Beside them stand chance, shuffled labels (permuted, and shifted in time), an
         untrained encoder, and no embedding. Options of training are those of CEBRA; other methods
-        keep their own defaults. The run folder holds results.json, figures and embeddings.
+        keep their own defaults. With --tune each method tries the eight settings of its budget
+        within the training part, first seed, and keeps the best. The run folder holds
+        results.json, figures and embeddings.
         """,
         (_RECORDING,),
         _COMPARE,

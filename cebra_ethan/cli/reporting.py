@@ -88,6 +88,7 @@ def _results(
             "Nearest neighbours decode every label; their number is chosen on the last tenth of "
             "the training part.",
             "Shuffled labels train encoder and decoder; test labels are always the true ones.",
+            *_chosen(found, kept),
         ],
         "numbers": numbers_table(NUMBERS),
         "rows": found.rows,
@@ -106,6 +107,15 @@ def _results(
             if points.shape[1] > 1
         ],
     }  # fmt: skip
+
+
+def _chosen(found: Comparison, titles: Mapping[str, str]) -> Iterator[str]:
+    """Yields what each method chose, where they were tuned."""
+    for name, setting in found.settings.items():
+        if not setting:
+            continue
+        values = ", ".join(f"{key} = {value:g}" for key, value in setting.items())
+        yield f"{titles[name]}: {values}, the best of eight settings within the training part."
 
 
 def _colorings(recording: Recording) -> dict[str, Any]:
@@ -157,6 +167,7 @@ def _lines(found: Comparison) -> Iterator[str]:
         best = _best(rows, shown[0])
         if best["kind"] == "control":
             yield f"No method does better than this control: {best['title']}."
+    yield from _chosen(found, {row["method"]: row["title"] for row in found.rows})
     for name, reason in found.waived.items():
         yield f"No row {name}: {reason}."
 

@@ -1,4 +1,4 @@
-"""The figures of the paper, drawn anew: Fig. 4b-k and Extended Data Fig. 10."""
+"""The figures of the paper, drawn anew: Fig. 4b-k and Extended Data Fig. 10a-f, j."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ Done = Mapping[str, Finished]
 
 _FRAME = matplotlib.colormaps["magma"]
 _NAMES = {"neuropixels": "Neuropixels", "calcium": "Calcium"}
+_BOTH_METHODS = {"separate": "Separate training", "joint": "Joint training"}
+_ONE_METHOD = {f"joint-{name}": title for name, title in _NAMES.items()}
+_MOUSE_PICTURES = {
+    "features": "features", "other-frames": "dealt to other frames",
+    "permuted": "permuted over bins", "untrained": "untrained",
+}  # fmt: skip
 
 
 def draw_figures(
@@ -41,6 +47,11 @@ def draw_figures(
         "curves-held-out": (
             _curves(config, rows, "r2_held_out"), "consistency in the repeat that was not seen",
             "The same for the last repeat: neither encoders nor linear maps have seen it.",
+        ),
+        "joint-against-separate": (
+            _curves(config, rows, "r2", _ONE_METHOD), "joint against separate training",
+            "R² between the embeddings of one recording by joint and by separate training "
+            "(ED Fig. 10a, b); controls are of both recordings.",
         ),
         "embeddings": (
             _grid(config, done), "embeddings of the repeat that was not seen",
@@ -59,6 +70,11 @@ def draw_figures(
         "mice": (
             _mice(rows), "frames decoded with features and with shuffled ones",
             "Single mice, error in frames (the control of ED Fig. 10).",
+        ),
+        "mice-embeddings": (
+            _mice_grid(config, done), "single mice, features and shuffled ones",
+            "First two dimensions of the repeat that was not seen, coloured by frame "
+            "(ED Fig. 10j).",
         ),
         "features": (
             _features(config), "features of the frames",
@@ -96,7 +112,10 @@ def _shown(config: AllenConfig, number: int) -> str:
     return f"pair-{number}n-{config.shown_dimension}d-0"
 
 
-def _curves(config: AllenConfig, rows: Sequence[Row], number: str) -> Any:
+def _curves(
+    config: AllenConfig, rows: Sequence[Row], number: str,
+    panels: Mapping[str, str] = _BOTH_METHODS,
+) -> Any:  # fmt: skip
     value = {
         (row["group"], row["method"]): row["values"][number]
         for row in rows
@@ -106,14 +125,14 @@ def _curves(config: AllenConfig, rows: Sequence[Row], number: str) -> Any:
     with style():
         figure = new_figure(8.6, 3.7)
         both = figure.subplots(1, 2, sharey=True)
-        for axes, training in zip(both, ("separate", "joint"), strict=True):
+        for axes, training in zip(both, panels, strict=True):
             for dims, grey in zip(config.dimensions, greys, strict=True):
                 _line(axes, config, value, f"{training}-{dims}d", f"{dims}-D", color=grey)
             for place, (control, info) in enumerate(CONTROLS.items()):
                 color = matplotlib.colormaps["tab10"](place)
-                label = info.title if training == "joint" else None
+                label = info.title if axes is both[1] else None
                 _line(axes, config, value, control, label, color=color, ls="--", lw=0.9)
-            axes.set(xlabel="Neurons", title=f"{training.capitalize()} training")
+            axes.set(xlabel="Neurons", title=panels[training])
             axes.set_xscale("log", base=2)
             ticks = [str(number) for number in config.num_neurons]
             axes.set_xticks(config.num_neurons, ticks, rotation=45)
@@ -214,6 +233,31 @@ def _mice(rows: Sequence[Row]) -> Any:
         figure = new_figure(6.6, 3.4)
         plot_errors(errors, controls=controls, quantity="Mean frame error, a dot for each mouse",
                     unit="frames", digits=0, ax=figure.add_subplot())  # fmt: skip
+    return figure
+
+
+def _mice_grid(config: AllenConfig, done: Done) -> Any:
+    arrays = {
+        (number, method): done[name].arrays["points"]
+        for number in range(len(config.mouse_neurons))
+        for method in _MOUSE_PICTURES
+        if (name := f"mouse-{number + 1}-{method}-0") in done
+    }
+    if not arrays:
+        return None
+    num_mice = len(config.mouse_neurons)
+    with style():
+        figure = new_figure(6.8, 1.6 * num_mice + 0.6)
+        grid = figure.subplots(num_mice, len(_MOUSE_PICTURES), squeeze=False)
+        for number in range(num_mice):
+            for column, (method, title) in enumerate(_MOUSE_PICTURES.items()):
+                axes, points = grid[number, column], arrays[number, method]
+                color = _FRAME(np.linspace(0, 1, len(points)))
+                axes.scatter(points[:, 0], points[:, 1], s=2, color=color, rasterized=True)
+                axes.set(xticks=[], yticks=[], aspect="equal")
+                if number == 0:
+                    axes.set_title(title)
+            grid[number, 0].set_ylabel(f"mouse {number + 1}")
     return figure
 
 

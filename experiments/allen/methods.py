@@ -135,19 +135,22 @@ def single_mouse(
         dealt = np.random.default_rng(seed).permutation(config.num_frames)
         first_repeat = labels["features"][: config.num_frames]
         labels["features"] = first_repeat[dealt][train]
+    shown: dict[str, np.ndarray] = {}
     if method == "chance":
         label = Label(labels["frame"].astype(float))
         error = np.abs(chance_prediction(label, len(test)) - test)
         scores = {"frame_accuracy": float((error < 30).mean()), "frame_error": float(error.mean())}
     else:
         points = _mouse_points(config, mouse, method, labels["features"], seed)
+        if seed == 0 and method != "no-embedding":
+            shown["points"] = points[1][:, :3].astype(np.float32)
         found = decode_frames(
             points[0], labels["frame"], mouse.last_repeat, points[1], test,
             settings=config.neighbors,
         )  # fmt: skip
         scores = {"frame_accuracy": found.share_within(30), "frame_error": found.error}
     key = {"group": f"mouse {number + 1}", "method": method, "seed": seed}
-    return {"rows": [key | scores]}
+    return {"rows": [key | scores], **shown}
 
 
 def consistency(first: Sides, second: Sides, num_frames: int) -> dict[str, float | None]:

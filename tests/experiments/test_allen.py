@@ -40,7 +40,7 @@ def test_every_row_stands_beside_its_controls(done):
 def test_the_run_folder_is_complete_and_says_simulated(done, config):
     out, values = done
     results = read_json(out / "results.json")
-    assert len(results["figures"]) == 7
+    assert len(results["figures"]) == 9
     assert len(results["embeddings"]) == 4
     for entry in [*results["figures"], *results["embeddings"]]:
         assert (out / entry["path"]).stat().st_size > 100

@@ -104,8 +104,8 @@ def get_attribution_map(
 ) -> tuple[Any, Any]:
     """Returns the Jacobian of every window, `(T', D, N)`, and its pseudo-inverse, `(T', N, D)`.
 
-    Of a normalised embedding the Jacobian lacks a dimension: what is rounding alone is cut here, and
-    inverted by `cebra`. See `attribution.attribution_maps`, which gives more maps.
+    Of a normalised embedding the Jacobian lacks a dimension: what is rounding alone is cut here,
+    and inverted by `cebra`. See `attribution.attribution_maps`, which gives more maps.
 
     Args:
         model: An encoder or a fitted estimator; it stays as it is.

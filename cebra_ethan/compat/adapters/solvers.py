@@ -124,14 +124,14 @@ class Solver(SingleSessionSolver):
         """Returns the mean loss over the batches of a loader; `session_id` is of no effect."""
         return super().validation(loader)
 
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
         """Continues where `state_dict` was taken.
 
         Args:
-            state: What `state_dict` gave.
+            state_dict: What the method of that name gave.
             strict: Whether it must be whole; what is missing otherwise stays as it is.
         """
-        super().load_state_dict(state if strict else {**self.state_dict(), **state})
+        super().load_state_dict(state_dict if strict else {**self.state_dict(), **state_dict})
 
     def to(self, device: Any) -> Solver:
         """Moves the solver to a device; returns it."""
