@@ -30,6 +30,7 @@ from cebra_ethan.datasets.files import data_root
 from cebra_ethan.errors import CebraError
 from cebra_ethan.report import build_report
 from cebra_ethan.report.numbers import duration_text
+from cebra_ethan.utils.optional import require_installed
 from config import EXPERIMENTS
 from experiments.common.command import (
     CommandParser,
@@ -78,11 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         end_as_if_interrupted()
     try:
         options = _parser().parse_args(arguments)
+        for library in ("jinja2", "plotly"):  # of the page, at the end
+            require_installed(library, "report")
         if options.data_root is not None or options.source == "real":
             data_root(options.data_root)  # which must be there
         out = Path(options.out or ROOT / "runs" / f"all-{time.strftime('%Y%m%d-%H%M%S')}")
         out.mkdir(parents=True, exist_ok=True)
-    except (UsageError, OSError) as error:
+    except (UsageError, CebraError, OSError) as error:
         print(f"run_all_experiments: {' '.join(str(error).split())}", file=sys.stderr)
         return WRONG
     names = list(dict.fromkeys(options.only or EXPERIMENTS))

@@ -11,6 +11,7 @@ from typing import Any
 
 from cebra_ethan.report.record import SCHEMA, Figure, Number, numbers_table
 from cebra_ethan.types import Recording
+from cebra_ethan.utils.optional import require_installed
 from config import ExperimentConfig
 from experiments.common.controls import missing_controls
 from experiments.common.parts import Finished, Outcome, Part, run_parts, silent
@@ -78,6 +79,8 @@ class Experiment:
             command says it before it starts, scaled by the number of parts.
         recordings: `config` to the recordings, whose checksums go to `provenance.json`; they must
             be on disk or simulated, or the experiment does not start.
+        needs: `config` to the optional libraries that its parts import, each with the extra that
+            installs it; the experiment does not start without them.
         waived: Controls that say nothing here, each with the reason.
         switches: Further flags of the command, each with its help.
         quiet: Regular expressions of warnings that are expected.
@@ -95,6 +98,7 @@ class Experiment:
     simulated: str
     core_minutes: Mapping[str, float]
     recordings: Callable[[Any], Sequence[Recording]] = lambda config: ()
+    needs: Callable[[Any], Mapping[str, str]] = lambda config: {}
     waived: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, str] = field(default_factory=dict)
     quiet: Sequence[str] = ()
@@ -123,8 +127,11 @@ class Experiment:
             `results.json`.
 
         Raises:
+            MissingDependencyError: If a library is not installed that a part needs.
             PartsFailed: If a part ended with an error, when the others are done.
         """
+        for module, extra in self.needs(config).items():
+            require_installed(module, extra)
         start, folder = time.perf_counter(), open_run_folder(self.name, config, out)
         record = provenance(self.recordings(config), list(range(config.num_seeds)))
         write_json(folder / "provenance.json", record)

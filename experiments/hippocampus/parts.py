@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from cebra_ethan.baselines import BASELINES
 from cebra_ethan.types import Recording
 from config import HippocampusConfig
 from data_loader import load
 from experiments.common import Finished, Part
 from experiments.hippocampus import homology, methods
+from experiments.hippocampus.baselines import BUILDERS
 from experiments.hippocampus.methods import METHODS
 from experiments.hippocampus.results import NUMBERS
 from experiments.hippocampus.splits import num_folds
 
-__all__ = ["expanded", "parts", "rats"]
+__all__ = ["expanded", "libraries", "parts", "rats"]
 
 _SHARE_OF_NEURONS = (1.0, 0.4, 0.75, 0.5)  # those of achilles and buddy, then our choice
 
@@ -55,6 +57,14 @@ def parts(config: HippocampusConfig, folder: Path) -> list[Part]:
                     name = f"{rat}-{method}-{seed}" + (f"-fold{fold}" if fold else "")
                     found.append(Part(name, _run, arguments))
     return found + _topology(config)
+
+
+def libraries(config: HippocampusConfig) -> dict[str, str]:
+    """Returns the optional libraries of the chosen methods and of topology, with their extras."""
+    rows = [BUILDERS.get(name.removesuffix("-all"), (None,))[0] for name in config.methods]
+    needed = {BASELINES[row].needs: "baselines" for row in rows if row is not None}
+    topology = {"ripser": "topology"} if config.topology_shuffles else {}
+    return {module: extra for module, extra in needed.items() if module is not None} | topology
 
 
 def expanded(done: Mapping[str, Finished]) -> list[Finished]:

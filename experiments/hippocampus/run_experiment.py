@@ -20,7 +20,7 @@ from experiments.hippocampus.between import consistency_rows
 from experiments.hippocampus.figures import draw_figures, draw_overview, embeddings
 from experiments.hippocampus.homology import topology_rows
 from experiments.hippocampus.methods import METHODS
-from experiments.hippocampus.parts import expanded, parts, rats
+from experiments.hippocampus.parts import expanded, libraries, parts, rats
 from experiments.hippocampus.results import EXPECTED, NUMBERS, protocol, text_report
 from experiments.hippocampus.statistics import statistics
 from experiments.hippocampus.structure import draw_structure
@@ -67,6 +67,7 @@ EXPERIMENT = Experiment(
     # paper: batch 20,000 was not measured on a CPU; about 2 s for a step, by the size of its loss
     core_minutes={"smoke": 1.5, "run": 2, "quick": 6, "demo": 2100, "paper": 70_000},
     recordings=lambda config: list(rats(config).values()),
+    needs=libraries,
     switches={"overview": "also draw one picture of all"},
     text=text_report,
 )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cebra_ethan.baselines import BASELINES
 from cebra_ethan.types import Recording
 from config import SyntheticConfig
 from data_loader import load
@@ -18,7 +19,7 @@ from experiments.common import Part
 from experiments.synthetic import methods
 from experiments.synthetic.methods import METHODS
 
-__all__ = ["MIXED", "activity", "methods_of", "parts"]
+__all__ = ["MIXED", "activity", "libraries", "methods_of", "parts"]
 
 MIXED = ("behavior", "untrained", "label", "no-embedding")
 """What runs on further draws of the mixing."""
@@ -37,6 +38,12 @@ def activity(config: SyntheticConfig, noise: str, mixing: int = 0) -> Recording:
         options |= {"num_points": config.num_points, "mixing_seed": mixing}
     (recording,) = load("synthetic", config.source, config.data_root, **options)
     return recording[: config.num_points]
+
+
+def libraries(config: SyntheticConfig) -> dict[str, str]:
+    """Returns the optional libraries of the chosen methods, with their extra."""
+    rows = [BASELINES[name].needs for name in config.methods if name in BASELINES]
+    return {module: "baselines" for module in rows if module is not None}
 
 
 def methods_of(config: SyntheticConfig, noise: str) -> list[str]:

@@ -19,7 +19,7 @@ from config import SyntheticConfig
 from experiments.common import Experiment, Finished, Summary, command, rows_of
 from experiments.synthetic.figures import draw_figures, embeddings
 from experiments.synthetic.methods import METHODS
-from experiments.synthetic.parts import activity, parts
+from experiments.synthetic.parts import activity, libraries, parts
 from experiments.synthetic.results import (
     EXPECTED,
     NUMBERS,
@@ -57,6 +57,7 @@ EXPERIMENT = Experiment(
     "the random mixing",
     core_minutes={"smoke": 0.3, "quick": 5, "paper": 400},
     recordings=lambda config: [activity(config, noise) for noise in config.noises],
+    needs=libraries,
     waived={"shifted": "the points have no order, so that a shift is one more permutation"},
 )
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import importlib
 import os
 import re
 import signal
@@ -144,6 +145,46 @@ def test_a_failing_part_leaves_the_others_and_is_named(tmp_path, config):
     assert read_json(out / "results.json")["status"] == "complete"
     assert not trace.exists()
     assert ran(out).total() == NUM_PARTS + 1
+
+
+def test_a_library_that_is_missing_is_named_before_anything_runs(tmp_path, capsys):
+    lacking = dataclasses.replace(
+        EXPERIMENT, needs=lambda config: {"no_such_library": "baselines"}
+    )
+    out = tmp_path / "run"
+    assert command.main(lacking, "A toy.", ["--preset", "smoke", "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert 'no_such_library is needed here and not installed; run: pip install "cebra' in said
+    assert not list(out.glob("parts/*"))
+
+
+@pytest.mark.parametrize("name", ["hippocampus", "synthetic"])
+def test_experiments_name_the_libraries_of_their_methods(name):
+    module = importlib.import_module(f"experiments.{name}.run_experiment")
+    config = module.EXPERIMENT.config.from_preset("paper")
+    needed = module.EXPERIMENT.needs(config)
+    assert {"umap": "baselines", "openTSNE": "baselines"}.items() <= needed.items()
+    alone = dataclasses.replace(config, methods=("behavior", "chance"))
+    assert set(module.EXPERIMENT.needs(alone)) <= {"ripser"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_loses_no_finished_part(tmp_path, capsys):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        words = ["--preset", "smoke", "--jobs", "1", "--out", str(tmp_path / "run")]
+        assert command.main(EXPERIMENT, "A toy.", words) != 0
+        assert "No space left on device" in capsys.readouterr().err
+        kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("run/parts/*.json")}
+        assert kept
+        remount = ["mount", "-o", "remount,size=64m", str(tmp_path)]
+        subprocess.run(remount, check=True)
+        assert command.main(EXPERIMENT, "A toy.", words) == 0
+        assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def stop(config, folder):
