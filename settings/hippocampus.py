@@ -106,6 +106,7 @@ class HippocampusConfig(ExperimentConfig):
             "num_seeds": 10, "split": "trials", "max_iterations": 1000, "batch_size": 20_000,
             "num_hidden_units": 64, "learning_rate": 2.05078e-3, "learning_rate_time": 2.85217e-3,
             "temperature": 1.26596, "temperature_time": 3.21299, "neighbors": (1, 4, 9, 16, 25),
+            "topology_points": 1000,
         },
     }  # fmt: skip
 
