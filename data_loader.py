@@ -25,6 +25,7 @@ RECORDINGS = {
     ("synthetic", "simulated"): ("synthetic-simulated",),
     ("synthetic", "real"): ("synthetic-published",),
     ("allen", "simulated"): _VISUAL,
+    ("allen", "real"): ("allen-movie-neuropixels", "allen-movie-calcium"),
     ("video_decoding", "simulated"): _VISUAL,
     ("video_decoding", "real"): ("allen-session-791319847",),
     ("multi_session", "simulated"): ("rat-simulated",),
@@ -32,8 +33,8 @@ RECORDINGS = {
 }
 """(experiment, source) to the rows of `cebra_ethan.datasets.DATASETS`.
 
-Simulated rats differ by `seed`. Real recordings of `allen` are the files of its folder, see
-`experiments.common.movie`.
+Simulated rats differ by `seed`. Of the real recordings of `allen` the first file of each method is
+loaded here; the experiment takes all that lie in its folder.
 """
 
 

@@ -89,12 +89,18 @@ def describe(name: str, root: str | os.PathLike[str] | None = None) -> Descripti
     chosen = root if root is not None else os.environ.get(DATA_VARIABLE)
     folder = Path(chosen).expanduser() if chosen else None
     there = [file for file in details.files if folder is not None and (folder / file).is_file()]
+    missing = [file for file in details.files if file not in there]
+    if details.pattern:
+        matches = sorted(folder.glob(details.pattern)) if folder is not None else []
+        found = [path for path in matches if path.suffix in (".nwb", ".mat")]
+        there += [path.relative_to(folder).as_posix() for path in found if folder is not None]
+        missing += [] if found else [details.pattern]
     return Description(
         name=name,
         details=details,
         folder=folder,
         present=tuple(there),
-        missing=tuple(file for file in details.files if file not in there),
+        missing=tuple(missing),
     )
 
 
@@ -115,7 +121,7 @@ def check(name: str, root: str | os.PathLike[str] | None = None) -> dict[str, st
     """
     description = describe(name, root)
     found = {}
-    for file in description.details.files:
+    for file in (*description.present, *description.missing):
         folder = data_root(root)
         if file in description.missing:
             found[file] = "missing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .allen_files import FRAME_ARRAYS, MOVIE_FOLDER
 from .allen_npz import FOLDER as MOVIE
 from .allen_npz import POOLS
 from .area2 import AREA2_FILE
@@ -37,6 +38,7 @@ class Details:
         licence: What is known of its licence.
         simulated: Whether it needs no file.
         files: Its files in the data folder.
+        pattern: Further files in the data folder that belong to it; one is enough.
         by_hand: How to get what `fetch` cannot.
     """
 
@@ -48,6 +50,7 @@ class Details:
     licence: str = ""
     simulated: bool = False
     files: tuple[str, ...] = ()
+    pattern: str = ""
     by_hand: str = ""
 
 
@@ -105,6 +108,12 @@ _MOVIE = Details(
     licence=NO_LICENCE,
     by_hand=COPY,
 )
+_MOVIE_ONE = Details(
+    about="Mice see Natural Movie One, at the rate of the movie; one file each.",
+    species="mouse, visual cortex",
+    licence="terms of use of the Allen Institute (not checked)",
+    files=(FRAME_ARRAYS,),
+)
 _VISUAL = Details(
     about="Mice see a movie: one visual population, with areas, layers and single trials.",
     size="as asked; 1,200 neurons, 10 repeats of 900 frames by default",
@@ -116,6 +125,22 @@ _VISUAL = Details(
 DETAILS: Mapping[str, Details] = {
     "allen-calcium-simulated": replace(_VISUAL, signal="calcium imaging, 30 Hz"),
     "allen-neuropixels-simulated": replace(_VISUAL, signal="spike counts, 120 Hz"),
+    "allen-movie-neuropixels": replace(
+        _MOVIE_ONE,
+        signal="spikes (Neuropixels), bins of 33 ms",
+        source="Siegle et al. (2021), Nature 592, 86, doi:10.1038/s41586-020-03171-x",
+        pattern=f"{MOVIE_FOLDER}/neuropixels/**/*",
+        by_hand="Get sessions with `dandi download DANDI:000021`, or .mat files of visual-drift, "
+        f"put them into {MOVIE_FOLDER}/neuropixels/, and features of frames into {FRAME_ARRAYS}.",
+    ),
+    "allen-movie-calcium": replace(
+        _MOVIE_ONE,
+        signal="calcium imaging, 30 Hz",
+        source="de Vries et al. (2020), Nat. Neurosci. 23, 138, doi:10.1038/s41593-019-0550-9",
+        pattern=f"{MOVIE_FOLDER}/calcium/**/*",
+        by_hand="Get .nwb files of the Allen Brain Observatory, or .mat files of visual-drift, put "
+        f"them into {MOVIE_FOLDER}/calcium/, and features of frames into {FRAME_ARRAYS}.",
+    ),
     "allen-session-791319847": replace(
         _MOVIE, size="555 units, 20 repeats of 30 s", files=(f"{MOVIE}/session_791319847.npz",)
     ),

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import InvalidParameterError
 from ..types import Recording
 from .allen import MODALITIES, simulate_visual_population
+from .allen_files import load_movie_file
 from .allen_npz import POOLS, load_movie_session, load_pooled_movie
 from .area2 import load_area2_bump, load_area2_published
 from .files import verified_path
@@ -58,6 +59,12 @@ def _pooled_movie(pool: str, root: str | os.PathLike[str] | None = None) -> Reco
     return load_pooled_movie(pool, root)[0]
 
 
+def _movie(
+    modality: str, root: str | os.PathLike[str] | None = None, file: str | None = None
+) -> Recording:
+    return load_movie_file(modality, root, file).recording
+
+
 def _visual(modality: str, **options: Any) -> Recording:
     population = simulate_visual_population(modalities=(modality,), **options)
     return population.recordings[modality].recording
@@ -65,6 +72,7 @@ def _visual(modality: str, **options: Any) -> Recording:
 
 DATASETS: Mapping[str, Callable[..., Recording]] = {
     **{f"allen-{kind}-simulated": _simulated(partial(_visual, kind)) for kind in MODALITIES},
+    **{f"allen-movie-{kind}": partial(_movie, kind) for kind in MODALITIES},
     "allen-session-791319847": lambda root=None: load_movie_session(root).recording,
     **{f"allen-pooled-{pool}": partial(_pooled_movie, pool) for pool in POOLS},
     **{f"mouse-{mouse}": partial(load_mouse, mouse) for mouse in MICE},

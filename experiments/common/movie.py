@@ -1,31 +1,27 @@
 """A movie seen by many mice: pseudo-mice, their encoders, and rows of parts that hold several.
 
 Simulated: spike counts and calcium traces of one visual population, at the rate of the movie. Real
-files are looked for in `allen_movie_one` of the data folder: `neuropixels` and `calcium` hold
-`.nwb` of the Allen Institute or `.mat` of visual-drift, `frames.npz` the arrays `features`
-`(900, d)` and, for scenes, `scene` `(900,)`.
+files are looked for in the data folder, see `cebra_ethan.datasets.allen_files`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from cebra_ethan import CEBRA
 from cebra_ethan.datasets.allen import simulate_visual_population
-from cebra_ethan.datasets.allen_drift import read_drift_calcium, read_drift_neuropixels
-from cebra_ethan.datasets.allen_mice import frame_average, pseudo_mouse, repeats_split
+from cebra_ethan.datasets.allen_files import FRAME_ARRAYS, load_movie_files, movie_files
+from cebra_ethan.datasets.allen_mice import pseudo_mouse, repeats_split
 from cebra_ethan.datasets.allen_movie import Movie, simulate_movie
-from cebra_ethan.datasets.allen_nwb import read_calcium_nwb, read_neuropixels_nwb
-from cebra_ethan.datasets.allen_recording import AREAS, VisualRecording
+from cebra_ethan.datasets.allen_recording import VisualRecording
 from cebra_ethan.datasets.features import filter_bank_features
 from cebra_ethan.datasets.files import data_root
+from cebra_ethan.errors import DataError
 from cebra_ethan.types import Recording
 from config import MovieConfig
 from experiments.common.controls import untrained_points
@@ -52,7 +48,6 @@ __all__ = [
 
 MODALITIES = ("neuropixels", "calcium")
 OTHER = {"neuropixels": "calcium", "calcium": "neuropixels"}
-FOLDER = "allen_movie_one"
 
 SIMULATED = (
     "spike counts (Neuropixels) and calcium traces of one visual population that sees a simulated "
@@ -120,7 +115,7 @@ def pool(config: MovieConfig, modality: str, area: str) -> tuple[VisualRecording
             features=features,
         )
         return (population.recordings[modality],)
-    mice = _real_mice(config.data_root, modality, config.num_repeats)
+    mice = _real_mice(config, modality)
     found = tuple(mouse.select(area=area) for mouse in mice if (mouse.area == area).any())
     if not found:
         raise FileNotFoundError(
@@ -132,9 +127,8 @@ def pool(config: MovieConfig, modality: str, area: str) -> tuple[VisualRecording
 
 def has_recordings(root: str | None) -> bool:
     """Returns whether there are recordings of both methods that resolve frames."""
-    folder = data_root(root) / FOLDER
-    both = all(_files(folder / modality) for modality in MODALITIES)
-    return both and (folder / "frames.npz").is_file()
+    both = all(movie_files(modality, root) for modality in MODALITIES)
+    return both and (data_root(root) / FRAME_ARRAYS).is_file()
 
 
 def neuron_seed(seed: int) -> int:
@@ -160,7 +154,7 @@ def drawn_mouse(
 def one_mouse(config: MovieConfig, number: int, num_neurons: int) -> Mouse:
     """Returns a single mouse with Neuropixels: simulated with so many neurons, or a real one."""
     if config.source == "real":
-        mice = _real_mice(config.data_root, "neuropixels", config.num_repeats)
+        mice = _real_mice(config, "neuropixels")
         return mouse_of(mice[number % len(mice)])
     movie, features = simulated_movie(config.num_frames, config.num_scenes)
     population = simulate_visual_population(
@@ -246,33 +240,24 @@ def several_rows(parts: Iterable[Finished]) -> list[Finished]:
 
 
 @functools.lru_cache(maxsize=2)
-def _real_mice(root: str | None, modality: str, num_repeats: int) -> list[VisualRecording]:
-    folder = data_root(root) / FOLDER
-    files = _files(folder / modality)
-    if not files or not (folder / "frames.npz").is_file():
-        raise FileNotFoundError(
-            f"recordings that resolve frames are looked for as {folder / modality}/*.nwb or *.mat "
-            f"and {folder}/frames.npz; they are not there. The simulated source needs none."
+def _real_mice(config: MovieConfig, modality: str) -> list[VisualRecording]:
+    mice = load_movie_files(modality, config.data_root)
+    return [_first(mouse, config.num_repeats, config.num_frames) for mouse in mice]
+
+
+def _first(mouse: VisualRecording, num_repeats: int, num_frames: int) -> VisualRecording:
+    """Returns the first repeats, and of each the first frames.
+
+    Raises:
+        DataError: If the movie has fewer frames.
+    """
+    if mouse.num_repeats > num_repeats:
+        mouse = repeats_split(mouse, range(num_repeats, mouse.num_repeats))[0]
+    frame = mouse.recording.labels["frame"].values.flatten()
+    there = int(frame.max()) + 1
+    if there < num_frames:
+        raise DataError(
+            f"the movie must have {num_frames} frames; {mouse.recording.name} has {there}. "
+            "Choose num_frames, or add features of all frames."
         )
-    with np.load(folder / "frames.npz", allow_pickle=False) as archive:
-        frames = {key: archive[key] for key in ("features", "scene") if key in archive.files}
-    return [_first_repeats(_read(file, modality, frames), num_repeats) for file in files]
-
-
-def _read(path: Path, modality: str, frames: Mapping[str, Any]) -> VisualRecording:
-    if modality == "calcium":
-        read: Any = read_calcium_nwb if path.suffix == ".nwb" else read_drift_calcium
-        return read(path, **frames)
-    if path.suffix == ".nwb":
-        return read_neuropixels_nwb(path, areas=AREAS, bins_per_frame=1, **frames)
-    return frame_average(read_drift_neuropixels(path, areas=AREAS, **frames))
-
-
-def _first_repeats(mouse: VisualRecording, num_repeats: int) -> VisualRecording:
-    if mouse.num_repeats <= num_repeats:
-        return mouse
-    return repeats_split(mouse, range(num_repeats, mouse.num_repeats))[0]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted([*folder.rglob("*.nwb"), *folder.rglob("*.mat")])
+    return dataclasses.replace(mouse, recording=mouse.recording[frame < num_frames])

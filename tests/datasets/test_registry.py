@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cebra_ethan.datasets import DATASETS, check, describe, files, list_datasets, load_dataset
+from cebra_ethan.datasets.allen_files import FRAME_ARRAYS
 from cebra_ethan.datasets.area2 import AREA2_FILE
 from cebra_ethan.datasets.details import DETAILS
 from cebra_ethan.datasets.files import SHA256, expected_digest
@@ -40,7 +41,8 @@ def test_every_row_says_what_it_is(name, monkeypatch):
     assert description.on_disk == description.details.simulated
     if not description.details.simulated and name in DETAILS:
         assert "set CEBRA_ETHAN_DATA" in text
-        assert description.missing == description.details.files
+        pattern = description.details.pattern
+        assert description.missing == (*description.details.files, *([pattern] if pattern else []))
         assert description.details.licence
         assert description.details.source
         assert description.can_be_fetched or description.details.by_hand
@@ -48,7 +50,13 @@ def test_every_row_says_what_it_is(name, monkeypatch):
 
 @pytest.mark.parametrize("name", DETAILS)
 def test_files_are_known(name):
-    known = {*SHA256, *REMOTE, AREA2_FILE, "crcns_hc11/Achilles_10252013_sessInfo.mat"}
+    known = {
+        FRAME_ARRAYS,
+        *SHA256,
+        *REMOTE,
+        AREA2_FILE,
+        "crcns_hc11/Achilles_10252013_sessInfo.mat",
+    }
     assert set(DETAILS[name].files) <= known
     assert len(DETAILS[name].files) > 0 or DETAILS[name].simulated
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from cebra_ethan.errors import DataError
 from config import AllenConfig
 from experiments.allen import methods, run_experiment
 from experiments.allen.parts import parts
 from experiments.common.movie import MODALITIES, drawn_mouse, has_recordings, pool
+from tests.datasets.drift_files import AREAS, write_movie
 from utils import read_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*neurons in .* are constant")
@@ -77,6 +79,35 @@ def test_seeds_of_the_paper_make_as_many_parts():
     assert len(names) == len(set(names))
     assert sum(name.startswith("pair-1000n-64d") for name in names) == 5
     assert sum(name.startswith("areas-joint") for name in names) == 18
+
+
+@pytest.mark.slow
+def test_files_of_the_real_form_run_from_end_to_end(tmp_path):
+    write_movie(tmp_path)
+    config = AllenConfig.from_preset(
+        "smoke", source="real", data_root=str(tmp_path), max_iterations=60, num_frames=60,
+        areas=AREAS, num_neurons=(24,), area_neurons=10, mouse_neurons=(24,),
+    )  # fmt: skip
+    values = run_experiment.run(config, tmp_path / "run")
+    results = read_json(tmp_path / "run" / "results.json")
+    assert results["missing_controls"] == {}
+    assert not any("simulated" in entry["title"].lower() for entry in results["figures"])
+    assert values["24 neurons.joint-8d.r2_held_out"] > 0.3
+    assert values["24 neurons.permuted.r2_held_out"] < 0.1
+
+
+def test_the_first_frames_of_a_real_movie_are_taken(tmp_path):
+    write_movie(tmp_path)
+    config = AllenConfig.from_preset(
+        "smoke", source="real", data_root=str(tmp_path), num_frames=50
+    )
+    mouse = drawn_mouse(config, "neuropixels", "VISp", 12, 0)
+    assert len(mouse.test) == 50
+    assert len(mouse.train) == 150
+    assert np.array_equal(mouse.classes("frame")[0], np.tile(np.arange(50), 3))
+    more = AllenConfig.from_preset("smoke", source="real", data_root=str(tmp_path), num_frames=90)
+    with pytest.raises(DataError, match=r"must have 90 frames; .* has 60"):
+        drawn_mouse(more, "neuropixels", "VISp", 12, 0)
 
 
 def test_missing_recordings_are_one_sentence(tmp_path):
