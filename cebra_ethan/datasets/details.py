@@ -138,7 +138,7 @@ DETAILS: Mapping[str, Details] = {
         signal="calcium imaging, 30 Hz",
         source="de Vries et al. (2020), Nat. Neurosci. 23, 138, doi:10.1038/s41593-019-0550-9",
         pattern=f"{MOVIE_FOLDER}/calcium/**/*",
-        by_hand="Get .nwb files of the Allen Brain Observatory, or .mat files of visual-drift, put "
+        by_hand="Get .nwb of the Allen Brain Observatory, or .mat files of visual-drift, put "
         f"them into {MOVIE_FOLDER}/calcium/, and features of frames into {FRAME_ARRAYS}.",
     ),
     "allen-session-791319847": replace(

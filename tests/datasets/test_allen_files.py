@@ -46,5 +46,5 @@ def test_what_is_missing_is_named(tmp_path):
     assert "Allen Brain Observatory" in str(found)
     with pytest.raises(FileNotFoundError, match=r"frames\.npz; they are not there"):
         load_dataset("allen-movie-calcium", tmp_path)
-    with pytest.raises(DownloadError, match=r"Get \.nwb files of the Allen"):
+    with pytest.raises(DownloadError, match=r"Get \.nwb of the Allen"):
         fetch("allen-movie-calcium", tmp_path)
