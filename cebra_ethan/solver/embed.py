@@ -14,7 +14,7 @@ from torch import Tensor
 from ..models.base import OffsetModel
 from ..models.multisession import Encoder
 from ..types import Batch
-from .stretches import embed_stretches, stretches_pay
+from .stretches import embed_stretches, sparse_activity, stretches_pay
 
 __all__ = ["Embedded", "embed", "embed_batches", "embed_parts", "has_own_windows", "transform"]
 
@@ -86,7 +86,9 @@ def _embed_session(
     model: OffsetModel, batch: Batch, rows: Int[Tensor, " rows"], session: int
 ) -> Float[Tensor, "rows dims"]:
     if not has_own_windows(batch) and stretches_pay(model, rows):
-        return embed_stretches(model, batch.recordings[session].neural, rows)
+        recording = batch.recordings[session]
+        sparse = sparse_activity(recording, len(rows) * model.offset.span)
+        return embed_stretches(model, recording.neural, rows, sparse)
     alone: Tensor = model(batch.windows(rows, session)).squeeze(-1)
     return alone
 

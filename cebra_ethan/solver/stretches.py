@@ -8,21 +8,29 @@ two windows that do not overlap is not used. Behind each layer a window is narro
 less with its neighbours: what no window needs any more is taken out there. Where `S` is much less
 than the bins of all windows (large batches, wide windows, short recordings) this saves most of
 the arithmetic; where windows lie far apart, nothing is shared and separate windows need no
-gathering. The cheaper of both is taken, by a count of multiplications.
+gathering. The cheaper of both is taken, by a count of multiplications. Where the activity is
+mostly zeros the first convolution reads what is not, see `models.sparse`.
 """
 
 from __future__ import annotations
+
+from typing import TypeGuard
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..models.base import OffsetModel, has_dropout
+from ..models.layers import Conv1d
+from ..models.sparse import SparseActivity, convolve_sparse, may_pay
+from ..types import Recording
 
-__all__ = ["embed_stretches", "lay_out", "stretches_pay"]
+__all__ = ["embed_stretches", "lay_out", "sparse_activity", "stretches_pay"]
 
 _ACTIVATION = 64  # an activation takes the time of about this many multiplications
 _GATHERING = 1.2  # how much longer stretches take than their arithmetic
+_SPARSE: WeakKeyDictionary[Recording, tuple[int, SparseActivity | None]] = WeakKeyDictionary()
 _WORTH_KEEPING = 0.85  # of the bins; to take fewer than the others out costs more than it saves
 
 
@@ -65,7 +73,10 @@ def lay_out(rows: Int[Tensor, " rows"], span: int) -> Int[Tensor, " rows"]:
 
 
 def embed_stretches(
-    model: OffsetModel, neural: Float[Tensor, "time neurons"], rows: Int[Tensor, " rows"]
+    model: OffsetModel,
+    neural: Float[Tensor, "time neurons"],
+    rows: Int[Tensor, " rows"],
+    sparse: SparseActivity | None = None,
 ) -> Float[Tensor, "rows dims"]:
     """Returns the embedding of the window of each row, see above.
 
@@ -73,25 +84,58 @@ def embed_stretches(
         model: A shift-equivariant encoder.
         neural: Activity `(T, N)`.
         rows: Distinct bins, ascending, whose windows lie inside the recording.
+        sparse: The same activity by its numbers that are not zero, if they are few; the first
+            convolution then reads these where that pays.
     """
     span, first = model.offset.span, int(rows[0]) - model.offset.left
     starts = lay_out(rows, span)
     num_bins = int(starts[-1]) + span
     place, added = torch.arange(num_bins), starts.diff(append=starts.new_tensor([num_bins]))
     inside = place - starts.repeat_interleave(added)  # how far into the last window that began
-    if num_bins == int(rows[-1]) - int(rows[0]) + span:  # one stretch: nothing to gather
-        part = neural[first : first + num_bins]
+    is_one = num_bins == int(rows[-1]) - int(rows[0]) + span  # one stretch: nothing to gather
+    ahead = rows - model.offset.left - starts  # of a bin in the recording
+    layers = list(model.net) if type(model).forward is OffsetModel.forward else [model]
+    left, first_layer = span, layers[0]
+    if sparse is not None and _takes_sparse(first_layer) and sparse.pays(num_bins):
+        bins = first + place if is_one else place + ahead.repeat_interleave(added)
+        points = convolve_sparse(sparse, bins, first_layer.weight, first_layer.bias)
+        left -= first_layer.kernel_size[0] - 1
+        points, inside = _needed(points[:, None].permute(1, 2, 0), inside[: len(points)], left)
+        layers = layers[1:]
     else:
-        ahead = rows - model.offset.left - starts  # of a bin in the recording
-        part = neural.index_select(0, place + ahead.repeat_interleave(added))
-    points, left = part[:, None].permute(1, 2, 0), span
-    for layer in model.net if type(model).forward is OffsetModel.forward else [model]:
+        part = (
+            neural[first : first + num_bins]
+            if is_one
+            else neural.index_select(0, place + ahead.repeat_interleave(added))
+        )
+        points = part[:, None].permute(1, 2, 0)
+    for layer in layers:
         before = points.shape[2]
         points = layer(points)
         if points.shape[2] < before:
             left -= before - points.shape[2]
             points, inside = _needed(points, inside[: points.shape[2]], left)
     return points[0].T
+
+
+def sparse_activity(recording: Recording, num_bins: int) -> SparseActivity | None:
+    """Returns the numbers of a recording that are not zero, if they are few; counted once.
+
+    Args:
+        recording: Kept in mind as long as it lives.
+        num_bins: An upper bound of the bins of a pass; of a long recording they are too few.
+    """
+    if not may_pay(recording.neural, num_bins):
+        return None
+    version, found = _SPARSE.get(recording, (-1, None))
+    if version != recording.neural._version:  # it was changed in place, or is new
+        version, found = recording.neural._version, SparseActivity.of(recording.neural)
+        _SPARSE[recording] = version, found
+    return found
+
+
+def _takes_sparse(layer: nn.Module) -> TypeGuard[Conv1d]:
+    return type(layer) is Conv1d and layer.stride == (1,)
 
 
 def _needed(
