@@ -90,11 +90,11 @@ def convolve_sparse(
         `(bins - K + 1, out)`.
 
     Example:
-        >>> neural = torch.zeros(99, 4)
-        >>> neural[5] = 1.0
+        >>> neural = torch.zeros(99, 40)
+        >>> neural[5, :4] = 1.0
         >>> activity = SparseActivity.of(neural)
-        >>> weight, bias = torch.ones(1, 4, 2), torch.zeros(1)
-        >>> activity and convolve_sparse(activity, torch.arange(3, 8), weight, bias)[:, 0]
+        >>> weight, bias = torch.ones(1, 40, 2), torch.zeros(1)
+        >>> convolve_sparse(activity, torch.arange(3, 8), weight, bias)[:, 0]
         tensor([0., 4., 4., 0.])
     """
     zero = weight.new_zeros(len(weight)) if bias is None else bias

@@ -32,8 +32,10 @@ def solver_of(model, name="single-session", **options):
 
 
 def test_a_loop_of_ones_own_learns():
+    torch.manual_seed(0)
     model, loss = make(), cebra.models.InfoNCE()
-    data = cebra.data.TensorDataset(NEURAL, continuous=PLACE)
+    place = (torch.randn(300, 2) / 4).cumsum(0)
+    data = cebra.data.TensorDataset(torch.tanh(place @ torch.randn(2, 6)), continuous=place)
     data.configure_for(model)
     loader = cebra.data.ContinuousDataLoader(data, num_steps=60, batch_size=64, time_offset=1)
     optimizer, losses = torch.optim.Adam(model.parameters(), lr=1e-2), []
@@ -47,7 +49,7 @@ def test_a_loop_of_ones_own_learns():
         optimizer.step()
         losses.append(total.item())
     assert len(losses) == 60
-    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.05
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.2
     assert (loader.time_offset, loader.conditional) == (1, "time_delta")
 
 

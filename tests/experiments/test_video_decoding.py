@@ -69,15 +69,23 @@ def test_recordings_that_resolve_frames_are_told_and_tested_beside_the_seconds(m
 
     def frames(method, shift):
         key = {"arm": "neurons", "modality": "neuropixels", "num_neurons": most}
-        seeds = [key | {"window_frames": 1, "frame_accuracy": shift + 0.01 * k} for k in range(3)]
-        return {"title": method, "method": method, "seeds": seeds}
+        return [
+            {
+                "title": method, "method": method,
+                "seeds": [key | {"window_frames": window, "frame_accuracy": shift + 0.01 * k}
+                          for k in range(3)],
+            }
+            for window in config.windows_frames
+        ]  # fmt: skip
 
     for there, notes in ((False, 3), (True, 8)):
         monkeypatch.setattr(results, "has_recordings", lambda root, there=there: there)
         assert len(results.protocol(config)) == notes
     assert results.tests(config, [seconds]) == []
-    found = results.tests(config, [seconds, frames("behavior", 0.5), frames("no-embedding", 0.2)])
-    assert any("Methods over all numbers of neurons, 1 frame" in one["title"] for one in found)
+    rows = [seconds, *frames("behavior", 0.5), *frames("no-embedding", 0.2)]
+    titles = [one["title"] for one in results.tests(config, rows)]
+    assert sum("Methods over all numbers of neurons" in one for one in titles) >= 1
+    assert len(titles) == 2 * len(config.windows_frames)
 
 
 @pytest.mark.real

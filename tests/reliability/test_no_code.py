@@ -202,6 +202,11 @@ TAKE_NO_FILE = {
     "cebra_ethan.solver.callbacks:EarlyStopping.load_state_dict",
     "cebra_ethan.solver.history:History.load_state_dict",
     "cebra_ethan.solver.state:restore_solver",
+    "cebra_ethan.compat.adapters.solvers:Solver.load_state_dict",
+    # windows of rows in memory
+    "cebra_ethan.compat.adapters.batches:Windows.load_batch",
+    "cebra_ethan.compat.adapters.objectives:DatasetxCEBRA.load_batch_contrastive",
+    "cebra_ethan.compat.adapters.objectives:DatasetxCEBRA.load_batch_supervised",
 }
 EMBEDDED = {
     "cebra_ethan.cli",  # its readers go through READERS, see `tests/test_cli.py`
