@@ -49,7 +49,7 @@ def test_a_loop_of_ones_own_learns():
         optimizer.step()
         losses.append(total.item())
     assert len(losses) == 60
-    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.2
+    assert np.mean(losses[-30:]) < np.log(64) - 0.25  # chance is the logarithm of the batch
     assert (loader.time_offset, loader.conditional) == (1, "time_delta")
 
 
